@@ -1,0 +1,1 @@
+"""The agent of a hypervisor host, and the lease daemon beside it."""

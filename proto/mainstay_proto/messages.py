@@ -1,0 +1,555 @@
+"""The words of the agent session, as frozen dataclasses; the protobuf form is known to `codec` alone.
+
+The promise: every room above speaks in these values, so that the session can be carried by gRPC,
+by a pair of queues, or by a simulated network.  Units are in the names; absent is None, never 0 or "".
+Unknown fields from a newer peer are dropped by the codec; a message kind it does not know decodes to `UnknownMessage`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class GuestState(StrEnum):
+    """Power state of a guest as its hypervisor tells it."""
+
+    RUNNING = "running"
+    STARTING = "starting"  # ordered, not yet seen running: counts as running wherever safety is judged
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+    MIGRATING = "migrating"
+    UNKNOWN = "unknown"  # the hypervisor did not answer: neither running nor stopped
+
+
+class StopCause(StrEnum):
+    """Why a guest stopped, told apart by the hypervisor's own event detail."""
+
+    CRASHED = "crashed"  # process died, guest panicked, emulator failed
+    GUEST_SHUTDOWN = (
+        "guest-shutdown"  # the guest powered itself off (or obeyed an ACPI request: our intent tells which)
+    )
+    ORDERED = "ordered"  # we destroyed or shut it down
+    OUTSIDER = "outsider"  # somebody else on the host destroyed it
+    FENCED = "fenced"  # killed by the lease daemon or as a stale epoch
+    MIGRATED = "migrated"
+    VANISHED = "vanished"  # ran, and was gone when the agent came back
+
+
+class RunState(StrEnum):
+    """What became of an order.  UNKNOWN is its own result: neither success nor failure."""
+
+    DONE = "done"
+    REFUSED = "refused"  # nothing was changed; `code` says why
+    FAILED = "failed"  # tried, and certainly not in effect
+    UNKNOWN = "unknown"
+
+
+# --- guests ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSpec:
+    volume_id: str
+    pool_id: str
+    path: str  # absolute on the host
+    format: str = "qcow2"  # qcow2 | raw
+    size_bytes: int = 0
+    backing_path: str | None = None  # template image, when the disk is made from one
+    bus: str = "virtio"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicSpec:
+    nic_id: str
+    mac: str
+    bridge: str | None = None  # None: user-mode or isolated, as the driver likes
+    ip: str | None = None
+    model: str = "virtio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelBoot:
+    """Direct kernel boot; paths on the host."""
+
+    kernel: str
+    initrd: str
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """Standing authority: what an agent may do about a stopped guest with no controller in reach."""
+
+    restart_after_crash: bool = False
+    restart_after_guest_shutdown: bool = False
+    attempts_max: int = 5
+    window_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSpec:
+    """All a host needs to run a guest.  `epoch` is part of the order: a host refuses one lower than it has seen."""
+
+    vm_id: str  # also the domain's UUID
+    name: str
+    epoch: int
+    vcpus: int
+    cpu_mhz: int  # per vCPU; becomes CPU shares
+    memory_mib: int
+    memory_floor_mib: int | None = None  # balloon floor under memory over-provisioning
+    disks: tuple[DiskSpec, ...] = ()
+    nics: tuple[NicSpec, ...] = ()
+    vnc_password: str | None = None
+    kernel: KernelBoot | None = None
+    ha: bool = False
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    details: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pool_ids(self) -> frozenset[str]:
+        return frozenset(disk.pool_id for disk in self.disks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestReport:
+    """One guest as a host sees it now."""
+
+    vm_id: str
+    state: GuestState
+    epoch: int
+    cause: StopCause | None = None
+    detail: str = ""
+
+
+# --- pools and leases -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseProfile:
+    """Timing of the survival protocol in seconds (design chapter 5).  Checked by mainstay_agent.lease.bounds."""
+
+    name: str
+    renew_seconds: float  # R
+    validity_seconds: float  # V
+    watchdog_seconds: float  # W
+    kill_grace_seconds: float  # G
+    late_io_seconds: float  # delta
+    poll_seconds: float  # q
+    hold_seconds: float  # H
+    clock_error: float = 1e-3  # rho
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolMount:
+    """A primary pool as one host uses it.  `slot` is this host's place in the pool's lease file; None: a pool without leases."""
+
+    pool_id: str
+    path: str
+    slot: int | None = None
+    shared: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLease:
+    """State of one pool's lease at its owner."""
+
+    pool_id: str
+    generation: int
+    sequence: int
+    valid: bool
+    age_seconds: float  # since the start of the last acknowledged renewal
+    remaining_seconds: float  # until L; negative when lapsed
+    held_by: str = "storage"  # storage | grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSighting:
+    """What one observer saw of another host's slot on one pool.
+
+    `dead` is a verdict by the observer's own clock and rules (unchanged for T_dead, re-read, and the observer itself
+    renewed and read itself back all through the window); `released` repeats the owner's own written word that generation
+    `generation` has no guest any more (poison acknowledged)."""
+
+    pool_id: str
+    host_id: str
+    boot_id: str
+    generation: int
+    sequence: int
+    unchanged_seconds: float
+    dead: bool
+    released: bool = False
+    witness_sound: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldGrant:
+    """The controller's word: `I will not take over from you before H`, counted from the request's start."""
+
+    pool_id: str
+    request_id: int
+    hold_seconds: float
+
+
+# --- agent -> controller ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """One host this agent speaks for."""
+
+    host_id: str
+    name: str
+    hypervisor: str  # KVM | XenServer | VMware | Simulator
+    boot_id: str
+    ip: str
+    cpu_sockets: int
+    cpus: int
+    cpu_mhz: int
+    memory_mib: int
+    hypervisor_version: str = ""
+    capabilities: tuple[str, ...] = ()
+    guests: tuple[GuestReport, ...] = ()
+    watchdog: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    agent_id: str
+    version: str
+    protocol_minor: int
+    hosts: tuple[HostFacts, ...]
+    resumed: bool = False  # a reconnect of a living agent, not its start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """`digest` covers every guest's (id, state, epoch) of one host; a controller whose digest differs sends ReportRequest."""
+
+    host_id: str
+    sequence: int
+    digest: int  # unsigned 64 bit
+    leases: tuple[PoolLease, ...] = ()
+    hypervisor_responds: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerReport:
+    """Guests of one host.  `complete`: a guest not named is not there."""
+
+    host_id: str
+    complete: bool
+    guests: tuple[GuestReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    command_id: str
+    state: RunState
+    code: str = ""  # stable, e.g. stale-epoch, no-lease, no-such-guest, locked, hypervisor-refused, deadline
+    detail: str = ""
+    answer: tuple[tuple[str, str], ...] = ()  # small key/value answers (vnc port, console path ...)
+    sightings: tuple[SlotSighting, ...] = ()
+    guests: tuple[GuestReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestEvent:
+    """A guest changed: sent at once, beside the PowerReport that will say the same."""
+
+    host_id: str
+    vm_id: str
+    epoch: int
+    state: GuestState
+    cause: StopCause | None = None
+    detail: str = ""
+    restarted_locally: bool = False  # under standing authority
+    elapsed_ms: int | None = None  # event seen -> restart ordered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationProgress:
+    host_id: str
+    vm_id: str
+    command_id: str
+    percent: int
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sightings:
+    """Pushed by an observer as soon as a slot's verdict changes, and on every watch tick of a watched host."""
+
+    host_id: str  # the observer
+    sightings: tuple[SlotSighting, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequest:
+    host_id: str
+    pool_id: str
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport:
+    """Figures of one host, rarely."""
+
+    host_id: str
+    cpu_used_percent: float
+    memory_used_mib: int
+    guests: tuple[tuple[str, float, int], ...] = ()  # vm_id, cpu percent, memory MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewCertificate:
+    csr_pem: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodbye:
+    """The agent stops on purpose; its guests run on."""
+
+    reason: str
+
+
+# --- controller -> agent ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    controller_id: str
+    protocol_minor: int
+    ping_interval_seconds: float
+    ping_timeout_factor: float
+    controllers: tuple[str, ...]  # host:port, shuffled
+    profile: LeaseProfile
+    mounts: tuple[tuple[str, tuple[PoolMount, ...]], ...] = ()  # host_id -> pools
+    lease_names: tuple[tuple[str, int, str], ...] = ()  # pool_id, slot, host_id: who owns which slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    host_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    controllers: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The session cannot go on; `code` is stable (unknown-host, revoked, duplicate-session, version-skew, overloaded)."""
+
+    code: str
+    detail: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    certificate_pem: bytes
+    ca_pem: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounts:
+    """Pools of one host changed."""
+
+    host_id: str
+    mounts: tuple[PoolMount, ...]
+    lease_names: tuple[tuple[str, int, str], ...] = ()
+    profile: LeaseProfile | None = None
+
+
+# orders carried by Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartGuest:
+    spec: GuestSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopGuest:
+    vm_id: str
+    epoch: int
+    forced: bool = False
+    grace_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootGuest:
+    vm_id: str
+    epoch: int
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseGuest:
+    vm_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeGuest:
+    vm_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareIncoming:
+    """To the target of a migration: expect this guest under spec.epoch (the source runs epoch - 1)."""
+
+    spec: GuestSpec
+    source_host_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateGuest:
+    """To the source."""
+
+    vm_id: str
+    epoch: int
+    target_epoch: int
+    target_host_id: str
+    target_url: str
+    bandwidth_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortMigration:
+    vm_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelIncoming:
+    """To the target: the migration did not happen; forget the epoch handed over unless the guest runs here."""
+
+    vm_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetGuest:
+    """The guest's record and definition may go; refused while it runs."""
+
+    vm_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryGuests:
+    vm_ids: tuple[str, ...] = ()  # empty: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeHost:
+    """To a neighbour: what do you see of that host?  Answered with sightings and answer {"ping": "yes"|"no"|"unknown"}."""
+
+    host_id: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchHost:
+    """To a neighbour: push Sightings of that host every tick until `until_seconds` passed."""
+
+    host_id: str
+    until_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoisonHost:
+    """To a neighbour: write the poison sector of that host's slots on these pools."""
+
+    host_id: str
+    incident_id: str
+    pool_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareVolume:
+    """Make the disk's file (from its backing image if named); refused when it exists already with another owner."""
+
+    disk: DiskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveVolume:
+    disk: DiskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPool:
+    """Is that path a mounted, writable pool here?  Answer {"mounted": .., "total_bytes": .., "used_bytes": .., "leases": ..}."""
+
+    mount: PoolMount
+    image_path: str | None = None  # also: is this a readable image, and of what format and virtual size?
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantHold:
+    grant: HoldGrant
+
+
+Order = (
+    StartGuest
+    | StopGuest
+    | RebootGuest
+    | PauseGuest
+    | ResumeGuest
+    | PrepareIncoming
+    | MigrateGuest
+    | AbortMigration
+    | CancelIncoming
+    | ForgetGuest
+    | QueryGuests
+    | ProbeHost
+    | WatchHost
+    | PoisonHost
+    | PrepareVolume
+    | RemoveVolume
+    | CheckPool
+    | GrantHold
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """An order to one host.  Idempotent by `command_id`: re-sent after a reconnect it is answered, not repeated."""
+
+    command_id: str
+    host_id: str
+    deadline_seconds: float
+    order: Order
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownMessage:
+    """A kind from a newer peer; ignored after one log line."""
+
+    kind: str
+
+
+Up = (
+    Hello
+    | Heartbeat
+    | PowerReport
+    | CommandResult
+    | GuestEvent
+    | MigrationProgress
+    | Sightings
+    | HoldRequest
+    | LoadReport
+    | RenewCertificate
+    | Goodbye
+    | UnknownMessage
+)
+Down = Welcome | Command | ReportRequest | Redirect | Refused | Certificate | Mounts | UnknownMessage

@@ -1,0 +1,1 @@
+"""What every Mainstay process stands on."""
