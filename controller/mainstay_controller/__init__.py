@@ -1,0 +1,1 @@
+"""The controller: notices failures, obtains proof, restarts guests elsewhere, and can say why."""

@@ -1,0 +1,1 @@
+"""The only room that speaks SQL; everybody else speaks in records and repositories."""
