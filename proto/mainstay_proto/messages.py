@@ -268,6 +268,7 @@ class GuestEvent:
     detail: str = ""
     restarted_locally: bool = False  # under standing authority
     elapsed_ms: int | None = None  # event seen -> restart ordered
+    event_id: str = ""  # stamped by the link; the event is repeated until the controller has Seen it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +366,18 @@ class Mounts:
     mounts: tuple[PoolMount, ...]
     lease_names: tuple[tuple[str, int, str], ...] = ()
     profile: LeaseProfile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """These CommandResults (command_id) and GuestEvents (event_id) are taken care of: the agent may forget them."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """Sent when nothing else was for a while: silence means that the controller hangs."""
 
 
 # orders carried by Command
@@ -498,6 +511,13 @@ class GrantHold:
     grant: HoldGrant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownMessage:
+    """A kind from a newer peer; ignored after one log line."""
+
+    kind: str
+
+
 Order = (
     StartGuest
     | StopGuest
@@ -517,6 +537,7 @@ Order = (
     | RemoveVolume
     | CheckPool
     | GrantHold
+    | UnknownMessage  # from a newer controller: refused "unknown-order"
 )
 
 
@@ -529,13 +550,6 @@ class Command:
     deadline_seconds: float
     order: Order
     traceparent: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownMessage:
-    """A kind from a newer peer; ignored after one log line."""
-
-    kind: str
 
 
 Up = (
@@ -552,4 +566,4 @@ Up = (
     | Goodbye
     | UnknownMessage
 )
-Down = Welcome | Command | ReportRequest | Redirect | Refused | Certificate | Mounts | UnknownMessage
+Down = Welcome | Command | ReportRequest | Redirect | Refused | Certificate | Mounts | Seen | Pulse | UnknownMessage
