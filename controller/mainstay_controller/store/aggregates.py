@@ -1,0 +1,46 @@
+"""Every aggregate by its repository's name: its record, what must be unique in it, and what is often looked up.
+
+One list for all stores: the SQL tables and the memory store are made from it.  A new noun is a record, a line here,
+an attribute in `port.Store` and a migration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstay_controller.domain import records as r
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`unique`: groups of fields; a row with None in one of a group's fields is not compared.  `indexed`: groups too."""
+
+    record: type
+    unique: tuple[tuple[str, ...], ...] = ()
+    indexed: tuple[tuple[str, ...], ...] = ()
+
+
+AGGREGATES: dict[str, Aggregate] = {
+    "zones": Aggregate(r.Zone),
+    "pods": Aggregate(r.Pod, indexed=(("zone_id",),)),
+    "clusters": Aggregate(r.Cluster, indexed=(("zone_id",), ("pod_id",))),
+    "hosts": Aggregate(r.Host, indexed=(("cluster_id",), ("state",), ("controller_id",))),
+    "out_of_band": Aggregate(r.OutOfBand),
+    "pools": Aggregate(r.StoragePool, indexed=(("cluster_id",), ("zone_id",))),
+    "lease_slots": Aggregate(r.LeaseSlot, unique=(("pool_id", "slot"),), indexed=(("host_id",),)),
+    "volumes": Aggregate(r.Volume, indexed=(("vm_id",), ("pool_id",), ("account_id",))),
+    "service_offerings": Aggregate(r.ServiceOffering),
+    "templates": Aggregate(r.Template),
+    "vms": Aggregate(r.Vm, indexed=(("host_id",), ("state",), ("account_id",), ("created",))),
+    "jobs": Aggregate(r.Job, indexed=(("state", "created"), ("owner_id",), ("serial_key",), ("instance_id",))),
+    "events": Aggregate(r.Event, indexed=(("created",), ("account_id",), ("resource_id",))),
+    "alerts": Aggregate(r.Alert, indexed=(("created",), ("dedupe_key",))),
+    "incidents": Aggregate(r.Incident, indexed=(("phase",), ("host_id",), ("vm_id",))),
+    "decisions": Aggregate(r.Decision, unique=(("incident_id", "vm_id"),), indexed=(("vm_id",), ("outcome",))),
+    "domains": Aggregate(r.DomainRecord),
+    "accounts": Aggregate(r.Account, indexed=(("domain_id",),)),
+    "users": Aggregate(r.User, unique=(("api_key",),), indexed=(("account_id",), ("username",))),
+    "certificates": Aggregate(r.IssuedCertificate, indexed=(("subject_id",),)),
+    "enrolment_tokens": Aggregate(r.EnrolmentToken),
+    "settings": Aggregate(r.Setting, indexed=(("name",),)),
+    "controllers": Aggregate(r.Controller),
+}

@@ -1,0 +1,197 @@
+"""A store in memory: the same contract as the SQL ones, for tests on virtual time and for the simulation.
+
+Transactions are serial: one at a time, rolled back by restoring the rows.  The clock is the caller's, so that virtual time
+governs expiry.  Faults are injected by `before`, which is awaited ahead of every call and may raise or wait."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from mainstay_controller.store.aggregates import AGGREGATES
+from mainstay_controller.store.port import Conflict, NotFound, Page, Stale, Where
+
+from mainstay_runtime.clock import Clock
+
+T = TypeVar("T")
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class MemoryStore:
+    """`MemoryStore(clock)`; several controllers of one test share one `Rows`."""
+
+    def __init__(
+        self, clock: Clock, rows: Rows | None = None, before: Callable[[str], Awaitable[None]] | None = None
+    ) -> None:
+        self.rows = rows or Rows()
+        self._clock = clock
+        self._before = before
+        self._in_transaction = False
+        for name, aggregate in AGGREGATES.items():
+            setattr(self, name, MemoryRepository(name, aggregate.unique, self))
+
+    async def now(self) -> datetime:
+        await self.touch("now")
+        return EPOCH + timedelta(seconds=self._clock.monotonic())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryStore]:
+        if self._in_transaction:
+            raise RuntimeError("transactions do not nest")
+        async with self.rows.lock:
+            inner = MemoryStore(self._clock, self.rows, self._before)
+            inner._in_transaction = True
+            kept = {name: dict(table) for name, table in self.rows.tables.items()}
+            try:
+                yield inner
+                await self.touch("commit")
+            except BaseException:
+                self.rows.tables = kept
+                raise
+
+    async def touch(self, what: str) -> None:
+        if self._before is not None:
+            await self._before(what)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        if self._in_transaction:
+            yield
+            return
+        async with self.rows.lock:
+            yield
+
+    async def close(self) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:  # the repositories, set in __init__
+        raise AttributeError(name)
+
+
+class Rows:
+    """What outlives a store object: the tables."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {name: {} for name in AGGREGATES}
+        self.lock = asyncio.Lock()
+
+
+class MemoryRepository(Generic[T]):
+    """See store.port.Repository."""
+
+    def __init__(self, name: str, unique: Sequence[Sequence[str]], store: MemoryStore) -> None:
+        self._name = name
+        self._unique = unique
+        self._store = store
+
+    @property
+    def _table(self) -> dict[str, T]:
+        return self._store.rows.tables[self._name]
+
+    async def by_id(self, record_id: str) -> T:
+        found = await self.get(record_id)
+        if found is None:
+            raise NotFound(f"{self._name}: {record_id}")
+        return found
+
+    async def get(self, record_id: str) -> T | None:
+        await self._store.touch(f"get {self._name}")
+        return self._table.get(record_id)
+
+    async def find(
+        self, *where: Where, order_by: str = "created", descending: bool = False, limit: int | None = None
+    ) -> list[T]:
+        await self._store.touch(f"find {self._name}")
+        found = [row for row in self._table.values() if all(holds(row, condition) for condition in where)]
+        found.sort(key=lambda row: (sort_key(getattr(row, order_by)), row.id), reverse=descending)  # type: ignore[attr-defined]
+        return found[:limit]
+
+    async def page(
+        self, *where: Where, page: Page, order_by: str = "created", descending: bool = False
+    ) -> tuple[list[T], int]:
+        found = await self.find(*where, order_by=order_by, descending=descending)
+        if page.size is None:
+            return found, len(found)
+        first = (page.number - 1) * page.size
+        return found[first : first + page.size], len(found)
+
+    async def count(self, *where: Where) -> int:
+        return len(await self.find(*where))
+
+    async def add(self, record: T) -> T:
+        await self.add_all([record])
+        return record
+
+    async def add_all(self, records: Sequence[T]) -> None:
+        await self._store.touch(f"add {self._name}")
+        async with self._store.writing():
+            for at, record in enumerate(records):
+                self._refuse_twins(record, [*self._table.values(), *records[:at]])
+            self._table.update({record.id: record for record in records})  # type: ignore[attr-defined]
+
+    async def swap(self, old: T, new: T) -> T:
+        await self._store.touch(f"swap {self._name}")
+        async with self._store.writing():
+            current: Any = self._table.get(old.id)  # type: ignore[attr-defined]
+            if current is None or current.version != old.version:  # type: ignore[attr-defined]
+                raise Stale(f"{self._name}: {old.id}")  # type: ignore[attr-defined]
+            written: T = dataclasses.replace(new, version=current.version + 1)  # type: ignore[type-var]
+            self._refuse_twins(written, [row for row in self._table.values() if row is not current])
+            self._table[current.id] = written
+            return written
+
+    async def remove(self, record_id: str) -> bool:
+        await self._store.touch(f"remove {self._name}")
+        async with self._store.writing():
+            return self._table.pop(record_id, None) is not None
+
+    async def claim(
+        self, *where: Where, owner_id: str, owner_epoch: int, limit: int, order_by: str = "created"
+    ) -> list[T]:
+        candidates = await self.find(*where, order_by=order_by, limit=limit)
+        claimed = []
+        for row in candidates:
+            mine: T = dataclasses.replace(row, owner_id=owner_id, owner_epoch=owner_epoch)  # type: ignore[type-var]
+            try:
+                claimed.append(await self.swap(row, mine))
+            except Stale:
+                continue
+        return claimed
+
+    def _refuse_twins(self, record: Any, others: Sequence[Any]) -> None:
+        for fields in (("id",), *self._unique):
+            wanted = tuple(getattr(record, name) for name in fields)
+            if None in wanted:
+                continue
+            for other in others:
+                if tuple(getattr(other, name) for name in fields) == wanted:
+                    raise Conflict(f"{self._name}: {', '.join(fields)} {wanted} is taken")
+
+
+def holds(row: Any, condition: Where) -> bool:
+    if condition.op == "contains_any_case":
+        keyword = str(condition.value).lower()
+        return any(keyword in str(getattr(row, name) or "").lower() for name in condition.field.split(","))
+    return COMPARE[condition.op](getattr(row, condition.field), condition.value)
+
+
+def sort_key(value: Any) -> tuple[bool, Any]:
+    return (value is not None, value)
+
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda have, want: bool(have == want),
+    "ne": lambda have, want: have is not None and have != want,
+    "in": lambda have, want: have in want,
+    "not_in": lambda have, want: have is not None and have not in want,
+    "lt": lambda have, want: have is not None and have < want,
+    "le": lambda have, want: have is not None and have <= want,
+    "gt": lambda have, want: have is not None and have > want,
+    "ge": lambda have, want: have is not None and have >= want,
+    "null": lambda have, _want: have is None,
+    "not_null": lambda have, _want: have is not None,
+}
