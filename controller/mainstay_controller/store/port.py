@@ -33,6 +33,10 @@ class OutcomeUnknown(Exception):
     """The database did not say whether the change was committed."""
 
 
+class Unreachable(Exception):
+    """The database cannot be reached; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """One condition on one field.  Several are joined by AND.  Build them with the functions below."""

@@ -1,0 +1,1 @@
+"""The store on SQLite, PostgreSQL and MySQL/MariaDB through SQLAlchemy Core."""

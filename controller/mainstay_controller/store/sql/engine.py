@@ -1,0 +1,82 @@
+"""Opens a database: the engine with its settings, and the schema brought up to date.
+
+The URL says which: sqlite+aiosqlite:///file, postgresql+asyncpg://..., mysql+asyncmy://..."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from mainstay_controller.store.sql.store import SqlStore
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+BUSY_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_SECONDS = 20
+POOL_SIZE = 10
+
+
+async def open_store(url: str) -> SqlStore:
+    """Connect, migrate to the newest schema, and return the store."""
+    engine = make_engine(url)
+    await migrate(engine)
+    return SqlStore(engine)
+
+
+def make_engine(url: str) -> AsyncEngine:
+    dialect = sa.make_url(url).get_backend_name()
+    engine = create_async_engine(url, **OPTIONS[dialect])
+    if dialect == "sqlite":
+        sa.event.listen(engine.sync_engine, "connect", prepare_sqlite)
+        sa.event.listen(engine.sync_engine, "begin", begin_immediate)
+    return engine
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {"pool_size": POOL_SIZE, "max_overflow": 0},
+    "postgresql": {
+        "pool_size": POOL_SIZE,
+        "max_overflow": POOL_SIZE,
+        "pool_pre_ping": True,
+        "connect_args": {"timeout": STATEMENT_TIMEOUT_SECONDS, "command_timeout": STATEMENT_TIMEOUT_SECONDS},
+    },
+    "mysql": {
+        "pool_size": POOL_SIZE,
+        "max_overflow": POOL_SIZE,
+        "pool_pre_ping": True,
+        "pool_recycle": 3600,
+        "isolation_level": "READ COMMITTED",
+        "connect_args": {"connect_timeout": STATEMENT_TIMEOUT_SECONDS},
+    },
+}
+
+
+def prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin_immediate(connection: sa.Connection) -> None:
+    """Take the write lock at once: a reader that turns writer could find its snapshot stale and fail."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.run_sync(upgrade)
+        await connection.commit()
+
+
+def upgrade(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
