@@ -46,6 +46,28 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
 
 
+# --- enrolment ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolRequest:
+    """Answered with Certificate or Refused (token-unknown, token-used, token-expired, bad-request)."""
+
+    token: str
+    csr_pem: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewRequest:
+    """From the holder of a certificate that TLS refuses, expired or not: `signature` over the CSR by the old key proves the holding.
+
+    Answered with Certificate or Refused (wrong-ca, unknown-identity, revoked, bad-request)."""
+
+    certificate_pem: bytes
+    csr_pem: bytes
+    signature: bytes
+
+
 # --- guests ---------------------------------------------------------------------------------------------------------
 
 
@@ -354,6 +376,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
+    """A new certificate for the key of the CSR last sent."""
+
     certificate_pem: bytes
     ca_pem: bytes
 
@@ -567,3 +591,4 @@ Up = (
     | UnknownMessage
 )
 Down = Welcome | Command | ReportRequest | Redirect | Refused | Certificate | Mounts | Seen | Pulse | UnknownMessage
+EnrolReply = Certificate | Refused
