@@ -21,5 +21,5 @@ class PeerIdentity:
 
     role: Role
     id: str
-    serial: int
+    serial: str  # hexadecimal
     not_after: datetime

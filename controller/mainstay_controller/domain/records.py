@@ -561,6 +561,7 @@ class EnrolmentToken:
     expires: datetime
     version: int = 1
     used: datetime | None = None
+    used_key_sha256: str = ""  # the one key whose repeated request is answered again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

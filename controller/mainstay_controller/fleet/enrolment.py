@@ -53,14 +53,14 @@ class Issued:
 
     role: Role
     id: str
-    serial: int
-    key_fingerprint: str
+    serial: str  # hexadecimal
+    key_sha256: str
     not_before: datetime
     not_after: datetime
 
 
 class EnrolmentBook(Protocol):
-    async def redeem(self, token_hash: str, key_fingerprint: str) -> Invited:
+    async def redeem(self, token_hash: str, key_sha256: str) -> Invited:
         """Compare-and-set: unused, or used by this very key, and not expired.  Raises TokenUnknown, TokenUsed or TokenExpired."""
 
     async def record(self, issued: Issued) -> None: ...
