@@ -169,6 +169,7 @@ class LeaseArea(Protocol):
     async def highest_epoch(self, vm_id: str) -> int | None: ...
 
     def events(self) -> AsyncIterator[AreaEvent]:
-        """Until closed.  Bounded inside: when full the oldest are dropped and AreaBack is told, so that one reconciles."""
+        """For one listener.  Bounded inside: when full the oldest are dropped and AreaBack is told, so that one reconciles."""
 
-    async def close(self) -> None: ...
+    async def run(self) -> None:
+        """The area's own work (the connection, or the lease itself): kept beside the duties with `tasks.background(area.run)`."""
