@@ -6,7 +6,8 @@ raised must survive a power loss.  Engines that lose a transaction to a rival (d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import operator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -219,26 +220,18 @@ class SqlRepository(Generic[T]):
             names = condition.field.split(",")
             keyword = str(condition.value).lower()
             return sa.or_(*(sa.func.lower(self._table.c[name]).contains(keyword, autoescape=True) for name in names))
-        column, value = self._table.c[condition.field], condition.value
-        match condition.op:
-            case "eq":
-                return column == value
-            case "ne":
-                return column != value
-            case "in":
-                return column.in_(value)
-            case "not_in":
-                return column.not_in(value)
-            case "lt":
-                return column < value
-            case "le":
-                return column <= value
-            case "gt":
-                return column > value
-            case "ge":
-                return column >= value
-            case "null":
-                return column.is_(None)
-            case "not_null":
-                return column.is_not(None)
-        raise ValueError(f"no such condition: {condition.op}")
+        return CONDITIONS[condition.op](self._table.c[condition.field], condition.value)
+
+
+CONDITIONS: dict[str, Callable[[sa.Column[Any], Any], sa.ColumnElement[bool]]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "in": lambda column, values: column.in_(values),
+    "not_in": lambda column, values: column.not_in(values),
+    "null": lambda column, _: column.is_(None),
+    "not_null": lambda column, _: column.is_not(None),
+}

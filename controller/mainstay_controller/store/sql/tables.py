@@ -121,7 +121,7 @@ def reader_of(hint: Any) -> Callable[[Any], Any]:
         return lambda value: None if value is None else plain(value)
     if typing.get_origin(plain) is tuple:
         member = typing.get_args(plain)[0]
-        if dataclasses.is_dataclass(member):
+        if isinstance(member, type) and dataclasses.is_dataclass(member):
             return lambda values: tuple(member(**value) for value in values)
         return tuple
     return lambda value: value

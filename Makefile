@@ -1,0 +1,37 @@
+# Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
+.PHONY: demo test check lab bench bench-scale prove simulate states proto
+BIN := .venv/bin
+SCHEDULES ?= 1000
+SEED_FROM ?= 0
+
+demo: ## a cloud of simulated hosts to hurt
+	@packaging/bootstrap demo
+	@$(BIN)/mainstay demo up
+
+test: ## all that CI runs: quick tests on both cores, then the real hosts one after another
+	@packaging/bootstrap test
+	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
+	$(BIN)/pytest -m "lab and not client and not cluster"
+
+check: ## lint, types, contracts
+	@packaging/bootstrap test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: ## real hosts that stay up, with the commands to hurt them
+	@packaging/bootstrap test
+	@$(BIN)/mainstay lab up
+
+bench: ## figures, as ratios to a floor of the same run
+	@packaging/bootstrap test
+	$(BIN)/python -m tests.bench
+
+states: ## draw docs/states from the state tables
+	@packaging/bootstrap demo
+	$(BIN)/python packaging/draw_states.py
+
+proto: ## protobuf stubs from the .proto files
+	@packaging/bootstrap test
+	$(BIN)/python packaging/make_proto.py
