@@ -169,6 +169,7 @@ def upgrade() -> None:
         sa.Column("expires", Utc(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("used", Utc(), nullable=True),
+        sa.Column("used_key_sha256", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
