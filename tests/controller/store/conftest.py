@@ -35,7 +35,7 @@ def mariadb() -> Iterator[databases.Server]:
 @pytest.fixture(params=["memory", "sqlite", "postgresql", "mariadb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
-        yield MemoryStore(SystemClock())  # type: ignore[misc]
+        yield MemoryStore(SystemClock())
         return
     if request.param == "sqlite":
         opened = await open_store(f"sqlite+aiosqlite:///{tmp_path}/mainstay.db")
@@ -43,7 +43,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         server: databases.Server = request.getfixturevalue(request.param)
         opened = await open_store(server.url)
         await empty(opened)
-    yield opened  # type: ignore[misc]
+    yield opened
     await opened.close()
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mainstay_controller.domain.ids import AccountId, DomainId, JobId, OfferingId, UserId, VmId, ZoneId
+from mainstay_controller.domain.ids import AccountId, DomainId, HostId, JobId, OfferingId, UserId, VmId, ZoneId
 from mainstay_controller.domain.records import Job, LeaseSlot, Nic, Vm, Zone
 from mainstay_controller.domain.states import JobState, VmState
 from mainstay_controller.store.port import (
@@ -82,7 +82,7 @@ async def test_a_unique_pair_is_kept_unique(store: Store) -> None:
     await store.lease_slots.add(first)
 
     with pytest.raises(Conflict):
-        await store.lease_slots.add(dataclasses.replace(first, id="p:h2", host_id="h2"))
+        await store.lease_slots.add(dataclasses.replace(first, id="p:h2", host_id=HostId("h2")))
 
 
 async def test_swap_counts_the_version_up(store: Store) -> None:
