@@ -15,7 +15,9 @@ Promises of every driver (tests/agent/conformance holds all of them to it):
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +98,37 @@ class HypervisorBack:
 
 
 DriverEvent = GuestChanged | GuestPausedOnIoError | HypervisorLost | HypervisorBack
+
+EVENTS_MAX = 1000
+
+
+class EventFeed:
+    """Events for one listener, bounded: when full, what waits is dropped and HypervisorBack takes its place, so that one reconciles."""
+
+    def __init__(self, host_ids: Iterable[str]) -> None:
+        self._host_ids = tuple(host_ids)
+        self._waiting: deque[DriverEvent] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def tell(self, event: DriverEvent) -> None:
+        self._waiting.append(event)
+        if len(self._waiting) > EVENTS_MAX:
+            self._waiting = deque(HypervisorBack(host_id=host_id) for host_id in self._host_ids)
+        self._arrived.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._arrived.set()
+
+    async def listen(self) -> AsyncIterator[DriverEvent]:
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._closed:
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
