@@ -387,6 +387,7 @@ class Job:
     instance_type: str = ""
     instance_id: str = ""
     serial_key: str = ""  # jobs of one key run one after another, oldest first
+    cancel_requested: bool = False  # obeyed at the work's next step
     parent_event_id: str = ""
 
 
