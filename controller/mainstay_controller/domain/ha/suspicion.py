@@ -1,0 +1,83 @@
+"""Which hosts have been silent for too long?  One pass over the last beats; no timer per host.
+
+The promise: silence is counted only while we ourselves were listening.  After a start, or a gap in our own
+loop, every host has its full patience again.  Suspicion is a hint and starts questions; it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mainstay_controller.domain.ids import HostId
+
+
+class Contact(StrEnum):
+    """How a host and we stand."""
+
+    LIVE = "live"  # a session is open
+    LOST = "lost"  # its stream broke
+    LEFT = "left"  # its agent said goodbye; its guests run on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a host may be silent, by how we last stood.
+
+    `lost`: long enough for an agent to dial again.  `left`: long enough for an upgrade of the agent."""
+
+    live_seconds: float
+    lost_seconds: float
+    left_seconds: float
+
+    def for_(self, contact: Contact) -> float:
+        return {
+            Contact.LIVE: self.live_seconds,
+            Contact.LOST: self.lost_seconds,
+            Contact.LEFT: self.left_seconds,
+        }[contact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastHeard:
+    host_id: HostId
+    contact: Contact
+    at: float  # monotonic: of the last beat, or of the parting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    host_id: HostId
+    contact: Contact
+    seconds: float
+
+    @property
+    def trigger(self) -> str:
+        match self.contact:
+            case Contact.LIVE:
+                return f"no heartbeat for {self.seconds:.1f} s"
+            case Contact.LOST:
+                return f"its session broke {self.seconds:.1f} s ago"
+            case Contact.LEFT:
+                return f"its agent said goodbye {self.seconds:.1f} s ago and did not come back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Since when our own loop has been listening without a gap."""
+
+    since: float
+    last_scan: float
+
+    def scanned(self, now: float, gap_max_seconds: float) -> Attention:
+        if now - self.last_scan > gap_max_seconds:
+            return Attention(since=now, last_scan=now)
+        return replace(self, last_scan=now)
+
+
+def hosts_under_suspicion(
+    heard: Iterable[LastHeard], attention: Attention, patience: Patience, now: float
+) -> Iterator[Silence]:
+    for last in heard:
+        if now - max(last.at, attention.since) > patience.for_(last.contact):
+            yield Silence(host_id=last.host_id, contact=last.contact, seconds=now - last.at)

@@ -1,0 +1,1 @@
+"""What may become of what: the state tables of hosts, virtual machines and incidents."""

@@ -1,0 +1,481 @@
+"""All hosts as seen from this controller: verbs to order them about, and their newest picture.
+
+The promise: a verb returns Done, Refused, Failed or Unknown and never guesses; `command_id` makes it idempotent, so that a caller who runs
+again after a crash repeats the same id.  A Refused `not-connected` says that *this* call sent nothing; an earlier one with that id may have.
+
+The limits: everything here is in memory.  What was learnt becomes rows through operations, which `inbox` wakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mainstay_controller.domain.ha.evidence import GuestSeen
+from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
+from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId, VmId
+from mainstay_controller.domain.records import Volume
+from mainstay_controller.fleet.commands import OrdersUnderWay
+from mainstay_controller.fleet.gate import Gate, HostArrival, Mount, Orientation, TurnedAway
+from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
+from mainstay_controller.fleet.holds import Holds
+from mainstay_controller.fleet.news import GuestNote, Inbox
+from mainstay_controller.fleet.outcome import Outcome
+from mainstay_controller.fleet.presence import Presence, Presences
+from mainstay_controller.fleet.sessions import AgentSession
+from mainstay_controller.fleet.translate import arrival, guest_seen, slot_seen
+from mainstay_controller.fleet.witnesses import Testimony, Witnesses
+from mainstay_proto import messages as m
+from mainstay_proto.profiles import PROFILES, outlast
+from mainstay_runtime.clock import Clock, Rng
+from mainstay_runtime.errors import Unavailable
+from mainstay_runtime.identity import PeerIdentity
+
+PROTOCOL_MINOR = 1
+REPORT_PATIENCE_SECONDS = 5.0
+"""A host that was asked for a report is not asked again before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTiming:
+    ping_interval_seconds: float = 1.0
+    ping_timeout_factor: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStep:
+    percent: int
+    phase: str
+
+
+class Fleet:
+    def __init__(
+        self, *, controller_id: ControllerId, clock: Clock, rng: Rng, timing: SessionTiming | None = None
+    ) -> None:
+        self.inbox = Inbox()
+        self.controllers: tuple[str, ...] = ()  # host:port of all controllers, told to agents in Welcome
+        self._controller_id = controller_id
+        self._clock = clock
+        self._rng = rng
+        self._timing = timing or SessionTiming()
+        self._gate: Gate | None = None
+        self._hosts = Presences()
+        self._orders = OrdersUnderWay(clock)
+        self._witnesses = Witnesses()
+        self._holds = Holds()
+        self._profiles: dict[HostId, m.LeaseProfile] = {}
+        self._migrations: dict[str, MigrationStep] = {}
+
+    def open_to_agents(self, gate: Gate) -> None:
+        """Until then every agent is asked to come again."""
+        self._gate = gate
+
+    # --- guests -------------------------------------------------------------------------------------------------------
+
+    async def start_guest(
+        self, host_id: HostId, guest: GuestOrder, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(host_id, m.StartGuest(spec=guest_spec(guest)), command_id, deadline_seconds)
+
+    async def stop_guest(
+        self,
+        host_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        forced: bool = False,
+        grace_seconds: float = 60.0,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        """Done only when the guest is certainly gone, or was not there; its standing authority is void from then on."""
+        order = m.StopGuest(vm_id=vm_id, epoch=epoch, forced=forced, grace_seconds=grace_seconds)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def reboot_guest(
+        self,
+        host_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        forced: bool = False,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.RebootGuest(vm_id=vm_id, epoch=epoch, forced=forced)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def pause_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(host_id, m.PauseGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def resume_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(host_id, m.ResumeGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def forget_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: it does not run there and will not by itself.  Refused `running`: it does."""
+        return await self._order(host_id, m.ForgetGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def query_guests(
+        self, host_id: HostId, vm_ids: tuple[VmId, ...] = (), *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done.guests: those of `vm_ids` (none: all) that the host knows.  Done without a guest: it is not there."""
+        return await self._order(host_id, m.QueryGuests(vm_ids=vm_ids), command_id, deadline_seconds)
+
+    # --- migration ----------------------------------------------------------------------------------------------------
+
+    async def prepare_incoming(
+        self, target_id: HostId, guest: GuestOrder, source_id: HostId, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """`guest.vm.epoch` is the epoch handed over: the source's + 1."""
+        order = m.PrepareIncoming(spec=guest_spec(guest), source_host_id=source_id)
+        return await self._order(target_id, order, command_id, deadline_seconds)
+
+    async def migrate_guest(
+        self,
+        source_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        target_epoch: int,
+        target_id: HostId,
+        target_url: str,
+        bandwidth_mib: int | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.MigrateGuest(
+            vm_id=vm_id,
+            epoch=epoch,
+            target_epoch=target_epoch,
+            target_host_id=target_id,
+            target_url=target_url,
+            bandwidth_mib=bandwidth_mib,
+        )
+        outcome = await self._order(source_id, order, command_id, deadline_seconds)
+        self._migrations.pop(command_id, None)
+        return outcome
+
+    def migration_step(self, command_id: str) -> MigrationStep | None:
+        """The newest word about a migration under way."""
+        return self._migrations.get(command_id)
+
+    async def abort_migration(
+        self, source_id: HostId, vm_id: VmId, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(source_id, m.AbortMigration(vm_id=vm_id), command_id, deadline_seconds)
+
+    async def cancel_incoming(
+        self, target_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: it is not there and will not come.  Refused `running`: it arrived."""
+        return await self._order(target_id, m.CancelIncoming(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    # --- storage ------------------------------------------------------------------------------------------------------
+
+    async def prepare_volume(
+        self,
+        host_id: HostId,
+        volume: Volume,
+        mount_path: str,
+        *,
+        template_path: str | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        disk = disk_of(volume, mount_path, template_path)
+        return await self._order(host_id, m.PrepareVolume(disk=disk), command_id, deadline_seconds)
+
+    async def remove_volume(
+        self, host_id: HostId, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        disk = disk_of(volume, mount_path, None)
+        return await self._order(host_id, m.RemoveVolume(disk=disk), command_id, deadline_seconds)
+
+    async def check_pool(
+        self,
+        host_id: HostId,
+        mount: Mount,
+        *,
+        image_path: str | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.CheckPool(mount=pool_mount(mount), image_path=image_path)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    def orient(self, host_id: HostId, orientation: Orientation) -> bool:
+        """Tell a live host its pools anew; False when it is not live: it will be told when it comes."""
+        presence = self._hosts.get(host_id)
+        if presence is None or presence.session is None:
+            return False
+        profile = PROFILES[orientation.profile]
+        self._profiles[host_id] = profile
+        word = m.Mounts(
+            host_id=host_id,
+            mounts=tuple(pool_mount(mount) for mount in orientation.mounts.get(host_id, ())),
+            lease_names=orientation.lease_names,
+            profile=profile,
+        )
+        return say(presence.session, word)
+
+    # --- investigation ------------------------------------------------------------------------------------------------
+
+    async def probe_host(
+        self, neighbour_id: HostId, host_id: HostId, ip: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done.answer["ping"] is yes, no or unknown; Done.slots what the neighbour sees of its slots (kept as testimony too)."""
+        return await self._order(neighbour_id, m.ProbeHost(host_id=host_id, ip=ip), command_id, deadline_seconds)
+
+    async def watch_host(
+        self, neighbour_id: HostId, host_id: HostId, *, watch_seconds: float, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """From now on the neighbour pushes what it sees; it arrives as `testimony`."""
+        order = m.WatchHost(host_id=host_id, until_seconds=watch_seconds)
+        return await self._order(neighbour_id, order, command_id, deadline_seconds)
+
+    async def poison_host(
+        self,
+        neighbour_id: HostId,
+        host_id: HostId,
+        incident_id: IncidentId,
+        pool_ids: tuple[PoolId, ...],
+        *,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.PoisonHost(host_id=host_id, incident_id=incident_id, pool_ids=pool_ids)
+        return await self._order(neighbour_id, order, command_id, deadline_seconds)
+
+    def testimony(self, host_id: HostId) -> tuple[Testimony, ...]:
+        """The newest word of every observer about each slot of that host."""
+        return self._witnesses.about(host_id)
+
+    async def next_word_about(self, host_id: HostId, within_seconds: float) -> None:
+        """Until somebody said something about that host, it spoke itself, or the time is over."""
+        await self._witnesses.next_word(host_id, within_seconds)
+
+    def holds_over_at(self, host_id: HostId, pool_id: PoolId) -> float:
+        """When every hold-grant to that host that may be outstanding is over, on our clock: those given here, and those of whoever
+        answered for it before us."""
+        presence = self._hosts.get(host_id)
+        known_since = presence.known_since if presence else self._clock.monotonic()
+        profile = self._profiles.get(host_id) or max(PROFILES.values(), key=lambda each: each.hold_seconds)
+        inherited_over = known_since + outlast(profile, profile.hold_seconds)
+        return max(inherited_over, self._holds.over_at(host_id, pool_id) or inherited_over)
+
+    def bar_holds(self, host_id: HostId) -> None:
+        """Before a lease proof is committed: no new hold from here on, until `allow_holds`."""
+        self._holds.bar(host_id)
+
+    def allow_holds(self, host_id: HostId) -> None:
+        self._holds.allow(host_id)
+
+    # --- who is here --------------------------------------------------------------------------------------------------
+
+    def is_connected(self, host_id: HostId) -> bool:
+        presence = self._hosts.get(host_id)
+        return presence is not None and presence.contact is Contact.LIVE
+
+    def connected(self) -> tuple[HostId, ...]:
+        return tuple(presence.host_id for presence in self._hosts if presence.contact is Contact.LIVE)
+
+    def last_heard(self) -> Iterator[LastHeard]:
+        return self._hosts.last_heard()
+
+    def heard_at(self, host_id: HostId) -> float | None:
+        presence = self._hosts.get(host_id)
+        return presence.heard_at if presence else None
+
+    def arrival(self, host_id: HostId) -> HostArrival | None:
+        presence = self._hosts.get(host_id)
+        return presence.arrival if presence else None
+
+    def guests_on(self, host_id: HostId) -> tuple[GuestSeen, ...]:
+        """All guests by the host's last word; every report is complete or patches a complete one."""
+        presence = self._hosts.get(host_id)
+        return presence.guests if presence else ()
+
+    def load(self, host_id: HostId) -> m.LoadReport | None:
+        presence = self._hosts.get(host_id)
+        return presence.load if presence else None
+
+    def adopt(self, host_id: HostId, profile: str) -> None:
+        """Watch a host that no controller answers for any more."""
+        self._hosts.adopt(host_id, self._clock.monotonic())
+        self._profiles.setdefault(host_id, PROFILES[profile])
+
+    def forget(self, host_id: HostId) -> None:
+        """Stop watching: it was removed, or belongs to another controller."""
+        self._hosts.forget(host_id)
+        self._witnesses.forget(host_id)
+
+    def give_up_orders(self, host_id: HostId, reason: str) -> None:
+        """The host is proven dead: its open orders end as Unknown now."""
+        self._orders.give_up(host_id, reason)
+
+    def drop_session(self, host_id: HostId, reason: str) -> None:
+        presence = self._hosts.get(host_id)
+        if presence is not None and presence.session is not None:
+            presence.session.close(reason)
+
+    # --- SessionSink --------------------------------------------------------------------------------------------------
+
+    async def opened(self, hello: m.Hello, peer: PeerIdentity, session: AgentSession) -> m.Welcome | m.Refused:
+        arrivals = tuple(
+            arrival(facts, agent_id=peer.id, agent_version=hello.version, resumed=hello.resumed)
+            for facts in hello.hosts
+        )
+        if self._gate is None:
+            return m.Refused(code="overloaded", detail="this controller is starting", retry_after_seconds=1.0)
+        answer = await self._gate.admit(arrivals)
+        if isinstance(answer, TurnedAway):
+            return m.Refused(code=answer.code, detail=answer.detail, retry_after_seconds=answer.retry_after_seconds)
+        for facts, arrived in zip(hello.hosts, arrivals, strict=True):
+            self._let_in(arrived, facts.guests, session, PROFILES[answer.profile])
+        return self._welcome(answer)
+
+    async def received(self, session: AgentSession, up: m.Up) -> None:
+        now = self._clock.monotonic()
+        match up:
+            case m.CommandResult():
+                self._answered(up, session, now)
+            case m.MigrationProgress():
+                self._migrations[up.command_id] = MigrationStep(percent=up.percent, phase=up.phase)
+            case m.Goodbye():
+                self._part(session, Contact.LEFT, now)
+            case m.Heartbeat() | m.PowerReport() | m.GuestEvent() | m.Sightings() | m.HoldRequest() | m.LoadReport():
+                presence = self._hosts.get(HostId(up.host_id))
+                if presence is not None and presence.session is session:
+                    self._heard(presence, up, now)
+            case m.Hello() | m.RenewCertificate() | m.UnknownMessage():
+                pass  # rpc answers these itself
+
+    async def closed(self, session: AgentSession, reason: str) -> None:
+        self._part(session, Contact.LOST, self._clock.monotonic())
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _order(self, host_id: HostId, order: m.Order, command_id: str, deadline_seconds: float) -> Outcome:
+        presence = self._hosts.get(host_id)
+        session = presence.session if presence else None
+        return await self._orders.perform(
+            host_id,
+            order,
+            session.send if session is not None else None,
+            command_id=command_id,
+            deadline_seconds=deadline_seconds,
+        )
+
+    def _let_in(
+        self,
+        arrived: HostArrival,
+        guests: tuple[m.GuestReport, ...],
+        session: AgentSession,
+        profile: m.LeaseProfile,
+    ) -> None:
+        presence = self._hosts.arrived(arrived, session, self._clock.monotonic())
+        presence.report(guests, complete=True)
+        self._profiles[arrived.host_id] = profile
+        self._orders.send_again(arrived.host_id, session.send)
+        self._witnesses.ring(arrived.host_id)
+        self.inbox.about(arrived.host_id).arrived = True
+
+    def _welcome(self, orientation: Orientation) -> m.Welcome:
+        return m.Welcome(
+            controller_id=self._controller_id,
+            protocol_minor=PROTOCOL_MINOR,
+            ping_interval_seconds=self._timing.ping_interval_seconds,
+            ping_timeout_factor=self._timing.ping_timeout_factor,
+            controllers=tuple(self._rng.shuffled(list(self.controllers))),
+            profile=PROFILES[orientation.profile],
+            mounts=tuple(
+                (host_id, tuple(pool_mount(mount) for mount in mounts))
+                for host_id, mounts in orientation.mounts.items()
+            ),
+            lease_names=orientation.lease_names,
+        )
+
+    def _heard(
+        self,
+        presence: Presence,
+        up: m.Heartbeat | m.PowerReport | m.GuestEvent | m.Sightings | m.HoldRequest | m.LoadReport,
+        now: float,
+    ) -> None:
+        match up:
+            case m.Heartbeat():
+                if presence.beat(up, now):
+                    self._ask_for_report(presence, now)
+            case m.PowerReport():
+                presence.report(up.guests, complete=up.complete)
+                self.inbox.about(presence.host_id)
+            case m.GuestEvent():
+                self._note(presence, up)
+            case m.Sightings():
+                self._witnesses.heard((slot_seen(each, presence.host_id) for each in up.sightings), now)
+            case m.HoldRequest():
+                self._hold(presence, up, now)
+            case m.LoadReport():
+                presence.load = up
+
+    def _ask_for_report(self, presence: Presence, now: float) -> None:
+        asked = presence.report_asked_at
+        if presence.session is None or (asked is not None and now - asked < REPORT_PATIENCE_SECONDS):
+            return
+        presence.report_asked_at = now
+        say(presence.session, m.ReportRequest(host_id=presence.host_id))
+
+    def _note(self, presence: Presence, event: m.GuestEvent) -> None:
+        report = m.GuestReport(
+            vm_id=event.vm_id, state=event.state, epoch=event.epoch, cause=event.cause, detail=event.detail
+        )
+        presence.report((report,), complete=False)
+        note = GuestNote(
+            guest=guest_seen(event), restarted_locally=event.restarted_locally, elapsed_ms=event.elapsed_ms
+        )
+        self.inbox.about(presence.host_id).notes.append(note)
+
+    def _hold(self, presence: Presence, request: m.HoldRequest, now: float) -> None:
+        grant = self._holds.answer(request, self._profiles[presence.host_id], self._hosts, now)
+        if grant is not None and presence.session is not None:
+            command = m.Command(
+                command_id=f"hold:{presence.host_id}:{grant.pool_id}:{grant.request_id}",
+                host_id=presence.host_id,
+                deadline_seconds=grant.hold_seconds,
+                order=m.GrantHold(grant=grant),
+            )
+            say(presence.session, command)
+
+    def _answered(self, result: m.CommandResult, session: AgentSession, now: float) -> None:
+        host_id = self._orders.answered(result)
+        if host_id is not None and result.sightings:
+            self._witnesses.heard((slot_seen(each, host_id) for each in result.sightings), now)
+
+    def _part(self, session: AgentSession, contact: Contact, now: float) -> None:
+        for host_id in session.hosts:
+            presence = self._hosts.get(HostId(host_id))
+            if presence is not None and presence.session is session:
+                presence.part(contact, now)
+                self._witnesses.ring(presence.host_id)
+                self.inbox.about(presence.host_id).parted = contact
+
+
+def say(session: AgentSession, down: m.Down) -> bool:
+    """False when the session is closing; `closed` follows and whoever comes back is told anew."""
+    try:
+        session.send(down)
+    except Unavailable:
+        return False
+    return True
+
+
+def pool_mount(mount: Mount) -> m.PoolMount:
+    return m.PoolMount(pool_id=mount.pool_id, path=mount.path, slot=mount.slot, shared=mount.shared)
+
+
+def disk_of(volume: Volume, mount_path: str, template_path: str | None) -> m.DiskSpec:
+    return disk_spec(volume, {PoolId(volume.pool_id or ""): mount_path}, template_path)

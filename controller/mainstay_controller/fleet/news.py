@@ -1,0 +1,62 @@
+"""Which hosts have something new to say, taken one host at a time.
+
+Level-triggered: the inbox names hosts, not messages; whoever takes one looks at the host's newest picture.  So it is bounded by
+the number of hosts, and a host that talks fast costs no more than one that talks once.  Notes (events) ride along, bounded per host:
+when full the oldest go, since the picture tells the state anyway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from mainstay_controller.domain.ha.evidence import GuestSeen
+from mainstay_controller.domain.ha.suspicion import Contact
+from mainstay_controller.domain.ids import HostId
+
+NOTES_MAX = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestNote:
+    """One guest's change as an event.  `elapsed_ms`: from the event to the local restart's order."""
+
+    guest: GuestSeen
+    restarted_locally: bool = False
+    elapsed_ms: int | None = None
+
+
+@dataclass(slots=True)
+class News:
+    host_id: HostId
+    arrived: bool = False  # a session was opened since the last look
+    parted: Contact | None = None  # how the last session ended, if one did
+    notes: deque[GuestNote] = field(default_factory=lambda: deque(maxlen=NOTES_MAX))
+
+
+class Inbox:
+    """`take` hands out a host's news to one taker at a time; `done` lets the next look at that host begin."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[HostId, News] = {}
+        self._taken: set[HostId] = set()
+        self._changed = asyncio.Event()
+
+    def about(self, host_id: HostId) -> News:
+        news = self._waiting.setdefault(host_id, News(host_id))
+        self._changed.set()
+        return news
+
+    async def take(self) -> News:
+        while True:
+            for host_id in self._waiting:
+                if host_id not in self._taken:
+                    self._taken.add(host_id)
+                    return self._waiting.pop(host_id)
+            self._changed.clear()
+            await self._changed.wait()
+
+    def done(self, news: News) -> None:
+        self._taken.discard(news.host_id)
+        if self._waiting:
+            self._changed.set()

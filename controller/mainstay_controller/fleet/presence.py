@@ -1,0 +1,100 @@
+"""What this controller knows at this moment of each host it watches: session, last beat, guests, leases.
+
+In memory and nowhere else: a beat costs two stores into a dict entry, and no row.  What must outlive us is made into rows by
+operations, told by `news`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mainstay_controller.domain.ha.evidence import GuestSeen
+from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
+from mainstay_controller.domain.ids import HostId
+from mainstay_controller.fleet.gate import HostArrival
+from mainstay_controller.fleet.sessions import AgentSession
+from mainstay_controller.fleet.translate import guest_seen
+from mainstay_proto.digest import digest_of
+from mainstay_proto.messages import GuestReport, Heartbeat, LoadReport, PoolLease
+
+
+@dataclass(slots=True, kw_only=True)
+class Presence:
+    """One host.  `known_since`: since when this controller, and no other, has answered for it."""
+
+    host_id: HostId
+    contact: Contact
+    heard_at: float
+    known_since: float
+    session: AgentSession | None = None
+    arrival: HostArrival | None = None
+    leases: tuple[PoolLease, ...] = ()
+    load: LoadReport | None = None
+    hypervisor_responds: bool = True
+    reports: dict[str, GuestReport] = field(default_factory=dict)
+    reports_digest: int = 0
+    report_asked_at: float | None = None
+
+    def beat(self, heartbeat: Heartbeat, now: float) -> bool:
+        """True when our picture of its guests is not the host's."""
+        self.heard_at = now
+        self.leases = heartbeat.leases
+        self.hypervisor_responds = heartbeat.hypervisor_responds
+        return heartbeat.digest != self.reports_digest
+
+    def report(self, guests: tuple[GuestReport, ...], *, complete: bool) -> None:
+        told = {guest.vm_id: guest for guest in guests}
+        self.reports = told if complete else {**self.reports, **told}
+        self.reports_digest = digest_of(self.reports.values())
+        self.report_asked_at = None
+
+    def part(self, contact: Contact, now: float) -> None:
+        self.contact = contact
+        self.session = None
+        self.heard_at = now
+
+    @property
+    def guests(self) -> tuple[GuestSeen, ...]:
+        return tuple(guest_seen(report) for report in self.reports.values())
+
+
+class Presences:
+    """All hosts this controller watches."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[HostId, Presence] = {}
+
+    def __iter__(self) -> Iterator[Presence]:
+        return iter(self._hosts.values())
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def get(self, host_id: HostId) -> Presence | None:
+        return self._hosts.get(host_id)
+
+    def arrived(self, arrival: HostArrival, session: AgentSession, now: float) -> Presence:
+        """Of an earlier session only `known_since` stays true."""
+        before = self._hosts.get(arrival.host_id)
+        presence = Presence(
+            host_id=arrival.host_id,
+            contact=Contact.LIVE,
+            heard_at=now,
+            known_since=before.known_since if before else now,
+            session=session,
+            arrival=arrival,
+        )
+        self._hosts[arrival.host_id] = presence
+        return presence
+
+    def adopt(self, host_id: HostId, now: float) -> None:
+        """Watch a host that no controller answers for: it has its full patience to come to us."""
+        if host_id not in self._hosts:
+            self._hosts[host_id] = Presence(host_id=host_id, contact=Contact.LOST, heard_at=now, known_since=now)
+
+    def forget(self, host_id: HostId) -> None:
+        self._hosts.pop(host_id, None)
+
+    def last_heard(self) -> Iterator[LastHeard]:
+        for presence in self._hosts.values():
+            yield LastHeard(host_id=presence.host_id, contact=presence.contact, at=presence.heard_at)

@@ -1,0 +1,60 @@
+"""Between the words of the session and the words of the decisions: value by value, nothing else."""
+
+from __future__ import annotations
+
+from mainstay_controller.domain.ha.evidence import GuestSeen, Power, SlotSeen, StopCause
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
+from mainstay_controller.fleet.gate import HostArrival
+from mainstay_proto.messages import GuestEvent, GuestReport, HostFacts, SlotSighting
+from mainstay_proto.messages import StopCause as WireCause
+
+
+def guest_seen(report: GuestReport | GuestEvent) -> GuestSeen:
+    return GuestSeen(
+        vm_id=VmId(report.vm_id),
+        power=Power(report.state.value),
+        epoch=report.epoch,
+        cause=cause_seen(report.cause),
+        detail=report.detail,
+    )
+
+
+def cause_seen(cause: WireCause | None) -> StopCause | None:
+    return StopCause(cause.value) if cause is not None else None
+
+
+def slot_seen(sighting: SlotSighting, observer_id: HostId) -> SlotSeen:
+    return SlotSeen(
+        observer_id=observer_id,
+        host_id=HostId(sighting.host_id),
+        pool_id=PoolId(sighting.pool_id),
+        boot_id=sighting.boot_id,
+        generation=sighting.generation,
+        sequence=sighting.sequence,
+        unchanged_seconds=sighting.unchanged_seconds,
+        dead=sighting.dead,
+        released=sighting.released,
+        witness_sound=sighting.witness_sound,
+    )
+
+
+def arrival(facts: HostFacts, *, agent_id: str, agent_version: str, resumed: bool) -> HostArrival:
+    return HostArrival(
+        host_id=HostId(facts.host_id),
+        agent_id=agent_id,
+        agent_version=agent_version,
+        resumed=resumed,
+        name=facts.name,
+        hypervisor=facts.hypervisor,
+        hypervisor_version=facts.hypervisor_version,
+        boot_id=facts.boot_id,
+        ip=facts.ip,
+        url=facts.url,
+        cpu_sockets=facts.cpu_sockets,
+        cpus=facts.cpus,
+        cpu_mhz=facts.cpu_mhz,
+        memory_mib=facts.memory_mib,
+        capabilities=facts.capabilities,
+        watchdog=facts.watchdog,
+        guests=tuple(guest_seen(guest) for guest in facts.guests),
+    )

@@ -1,0 +1,31 @@
+"""The cloud in an operation's hands: everything an operation may take from outside, as its last argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.fleet.fleet import Fleet
+from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.store.port import Store
+from mainstay_runtime.clock import Clock, Rng
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThisController:
+    """Who we are among the controllers; `epoch` rises each time we join, so that what an earlier life claimed is told apart."""
+
+    id: ControllerId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    store: Store
+    fleet: Fleet
+    clock: Clock
+    rng: Rng
+    settings: Settings
+    journal: Journal
+    me: ThisController
