@@ -1,4 +1,4 @@
-"""Regenerate the committed protobuf stubs: `python proto/generate.py` (make proto).
+"""Regenerate the committed protobuf stubs: `make proto`.
 
 Services need no stubs of their own: they are called by name with the codec as serialiser."""
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1] / "proto"
 SCHEMAS = ("mainstay_proto/agent/v1/agent.proto",)
 
 
