@@ -1,0 +1,132 @@
+"""What one host may say about the slots of the others on one pool.  Pure; one value per pool, fed with scans.
+
+The promise: `dead` is said only of a slot that held one and the same value for T_dead on this observer's own clock, from the end of the scan
+that first showed it to the beginning of the last; and only while the observer was a sound witness in every scan between: it had renewed its own slot
+lately and read its own latest sequence back.  A stale or hung view accuses nobody.
+
+The limit: `dead` means dead by the channel of storage.  Whoever granted that host a hold must wait until the hold is over, and ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mainstay_agent.lease import bounds
+from mainstay_agent.lease.slots import BLANK, OwnerSector, Slot, SlotState
+from mainstay_agent.lease.tenure import Tenure
+from mainstay_proto.messages import LeaseProfile, SlotSighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnView:
+    """What the observer knows of its own slot when a scan begins and ends."""
+
+    acknowledged_sequence: int
+    begun_sequence: int  # at the end of the scan: a renewal on its way may or may not be in it
+    renewed_at: float
+    slot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """All slots of a pool, read between two moments of the observer's clock.  `own` is None while it holds no fresh lease there."""
+
+    begun_at: float
+    ended_at: float
+    slots: Mapping[int, Slot]
+    own: OwnView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One value of one slot, and since when it has been there for all we know."""
+
+    owner: OwnerSector
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    pool_id: str
+    boot_id: str
+    profile: LeaseProfile
+    names: tuple[tuple[int, str], ...] = ()  # slot, host: the other hosts, as the controller numbered them
+    watches: tuple[tuple[int, Watch], ...] = ()
+    sightings: tuple[SlotSighting, ...] = ()
+    scanned_at: float | None = None  # begin of the last sound scan
+
+    def scanned(self, scan: Scan) -> Observer:
+        if not self._is_sound(scan):
+            return self.blinded()
+        watches: list[tuple[int, Watch]] = []
+        sightings: list[SlotSighting] = []
+        remembered = dict(self._remembered(scan))
+        for number, host_id in self.names:
+            slot = scan.slots.get(number, BLANK)
+            if slot.owner is None or slot.owner.host_id != host_id:
+                continue
+            watch = remembered.get(number)
+            if watch is None or watch.owner != slot.owner:
+                watch = Watch(owner=slot.owner, since=scan.ended_at)
+            watches.append((number, watch))
+            sightings.append(self._sighting(slot, watch, scan.begun_at))
+        return replace(self, watches=tuple(watches), sightings=tuple(sightings), scanned_at=scan.begun_at)
+
+    def blinded(self) -> Observer:
+        """A scan failed, or was not to be trusted: every window begins anew."""
+        if not self.watches and self.scanned_at is None:
+            return self
+        doubted = tuple(
+            replace(each, dead=False, released=False, unchanged_seconds=0.0, witness_sound=False)
+            for each in self.sightings
+        )
+        return replace(self, watches=(), sightings=doubted, scanned_at=None)
+
+    def _is_sound(self, scan: Scan) -> bool:
+        own = scan.own
+        if own is None or scan.begun_at - own.renewed_at > bounds.sound_gap(self.profile):
+            return False
+        sector = scan.slots.get(own.slot, BLANK).owner
+        if sector is None or sector.boot_id != self.boot_id:
+            return False
+        return own.acknowledged_sequence <= sector.sequence <= own.begun_sequence
+
+    def _remembered(self, scan: Scan) -> tuple[tuple[int, Watch], ...]:
+        """Nothing, if this observer itself was away in between."""
+        if self.scanned_at is None or scan.begun_at - self.scanned_at > bounds.sound_gap(self.profile):
+            return ()
+        return self.watches
+
+    def _sighting(self, slot: Slot, watch: Watch, now: float) -> SlotSighting:
+        owner = watch.owner
+        unchanged = max(0.0, now - watch.since)
+        patience = max(bounds.dead_after(self.profile), owner.dead_after_milliseconds / 1000)
+        return SlotSighting(
+            pool_id=self.pool_id,
+            host_id=owner.host_id,
+            boot_id=owner.boot_id,
+            generation=owner.generation,
+            sequence=owner.sequence,
+            unchanged_seconds=unchanged,
+            dead=unchanged >= patience,
+            released=_is_released(slot, owner),
+        )
+
+
+def own_view(tenure: Tenure, begun_sequence: int) -> OwnView | None:
+    """Of the tenure as it was when the scan began."""
+    if tenure.renewed_at is None or not tenure.is_fresh:
+        return None
+    return OwnView(
+        acknowledged_sequence=tenure.acknowledged_sequence,
+        begun_sequence=begun_sequence,
+        renewed_at=tenure.renewed_at,
+        slot=tenure.slot,
+    )
+
+
+def _is_released(slot: Slot, owner: OwnerSector) -> bool:
+    """The owner's own word that no generation below the written one has a guest."""
+    if owner.state is SlotState.DROPPED:
+        return True
+    return slot.poison is not None and slot.poison.incident_id == owner.acknowledged_incident
