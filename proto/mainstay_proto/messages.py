@@ -192,8 +192,9 @@ class SlotSighting:
     """What one observer saw of another host's slot on one pool.
 
     `dead` is a verdict by the observer's own clock and rules (unchanged for T_dead, re-read, and the observer itself
-    renewed and read itself back all through the window); `released` repeats the owner's own written word that generation
-    `generation` has no guest any more (poison acknowledged)."""
+    renewed and read itself back all through the window); by the channel of storage only: while a hold is granted it is no
+    proof, and one seen before the hold was over is none afterwards.  `generation` rises only when the owner has no guest on the pool,
+    so every lower one is over; `released` adds that the owner acknowledged the poison in its slot, or gave the lease back."""
 
     pool_id: str
     host_id: str
