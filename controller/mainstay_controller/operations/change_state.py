@@ -1,0 +1,48 @@
+"""The one place where the state of a host or a VM is written: by the table, by compare-and-set, and with a line in the log.
+
+A state that the table forbids raises ForbiddenTransition, a row that changed meanwhile raises Stale; both mean: look again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from mainstay_controller.domain.lifecycle import host as host_table
+from mainstay_controller.domain.lifecycle import incident as incident_table
+from mainstay_controller.domain.lifecycle import vm as vm_table
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.lifecycle.incident import IncidentEvent
+from mainstay_controller.domain.lifecycle.table import after
+from mainstay_controller.domain.lifecycle.vm import VmEvent
+from mainstay_controller.domain.records import Host, Incident, Vm
+from mainstay_controller.store.port import Store
+
+log = structlog.get_logger(__name__)
+
+
+async def change_host(
+    store: Store, host: Host, event: HostEvent, now: datetime, why: str, *, into: Host | None = None
+) -> Host:
+    """`into`: the row with whatever else changes with the state."""
+    state = after(host_table.TRANSITIONS, host.state, event)
+    changed = await store.hosts.swap(host, replace(into or host, state=state, state_since=now))
+    log.info(f"host {host.name}: {host.state} -> {state} ({why})", host=host.id)
+    return changed
+
+
+async def change_vm(store: Store, vm: Vm, event: VmEvent, now: datetime, why: str, *, into: Vm | None = None) -> Vm:
+    state = after(vm_table.TRANSITIONS, vm.state, event)
+    changed = await store.vms.swap(vm, replace(into or vm, state=state, state_since=now))
+    log.info(f"vm {vm.name}: {vm.state} -> {state} ({why})", vm=vm.id, epoch=changed.epoch, host=changed.host_id)
+    return changed
+
+
+async def change_incident(
+    store: Store, incident: Incident, event: IncidentEvent, why: str, *, into: Incident | None = None
+) -> Incident:
+    phase = after(incident_table.TRANSITIONS, incident.phase, event)
+    changed = await store.incidents.swap(incident, replace(into or incident, phase=phase))
+    log.info(f"incident {incident.id}: {incident.phase} -> {phase} ({why})", host=incident.host_id, vm=incident.vm_id)
+    return changed
