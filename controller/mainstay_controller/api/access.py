@@ -1,0 +1,138 @@
+"""Who asks, and what that lets them see: the one place that decides access.
+
+Roles stand beside each command (`Command.roles`).  Everything owned has an account and a domain; a root admin reaches all of it, a domain
+admin the tree under their domain, everybody else what their own account owns.  Lists are scoped by `visible`, single things by `may_refer_to`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mainstay_controller.domain.ids import DomainId
+from mainstay_controller.domain.records import Account, DomainRecord, Job, Template, User, Vm, Volume
+from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.jobs import Asker
+from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
+
+
+class Role(StrEnum):
+    """An account's role, as `accounttype` names it in CloudStack."""
+
+    ROOT_ADMIN = "Admin"
+    DOMAIN_ADMIN = "DomainAdmin"
+    USER = "User"
+    READ_ONLY_ADMIN = "ReadOnlyAdmin"
+
+
+ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.READ_ONLY_ADMIN: 4}
+SEES_EVERYTHING = frozenset({Role.ROOT_ADMIN, Role.READ_ONLY_ADMIN})
+
+ROOT = frozenset({Role.ROOT_ADMIN})
+ROOT_READS = frozenset({Role.ROOT_ADMIN, Role.READ_ONLY_ADMIN})
+ADMINS = frozenset({Role.ROOT_ADMIN, Role.DOMAIN_ADMIN})
+USERS = frozenset({Role.ROOT_ADMIN, Role.DOMAIN_ADMIN, Role.USER})
+EVERYBODY = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A verified user, the account that owns what they make, and its domain."""
+
+    user: User
+    account: Account
+    domain: DomainRecord
+
+    @property
+    def role(self) -> Role:
+        return Role(self.account.role)
+
+    @property
+    def asker(self) -> Asker:
+        """As the operations know who asks."""
+        return Asker(account_id=self.account.id, user_id=self.user.id)
+
+    @property
+    def sees_everything(self) -> bool:
+        return self.role in SEES_EVERYTHING
+
+
+class ListScope(Protocol):
+    """What the `Scoped` list requests say about whose things they mean."""
+
+    @property
+    def account(self) -> str | None: ...
+
+    @property
+    def domain_id(self) -> DomainId | None: ...
+
+    @property
+    def list_all(self) -> bool: ...
+
+    @property
+    def is_recursive(self) -> bool: ...
+
+
+async def caller_of(user: User, store: Store) -> Caller:
+    account = await store.accounts.by_id(user.account_id)
+    return Caller(user=user, account=account, domain=await store.domains.by_id(account.domain_id))
+
+
+async def may_refer_to(caller: Caller, record: object, store: Store) -> bool:
+    """May the caller name this thing in a parameter?  What no account owns is guarded by the roles of the command alone."""
+    if caller.sees_everything:
+        return True
+    match record:
+        case DomainRecord():
+            return is_within(record, caller.domain)
+        case Account():
+            return await _reaches(caller, record, store)
+        case Template(is_public=True):
+            return True
+        case Template() | Vm() | Volume() | User() | Job():
+            return await _reaches(caller, await store.accounts.by_id(record.account_id), store)
+    return True
+
+
+async def visible(caller: Caller, scope: ListScope, store: Store) -> list[Where]:
+    """The conditions that leave only rows that were asked for and that the caller may see."""
+    return [*await _asked_for(caller, scope, store), *await _within_reach(caller, store)]
+
+
+def is_within(domain: DomainRecord, top: DomainRecord) -> bool:
+    return domain.path == top.path or domain.path.startswith(top.path.rstrip("/") + "/")
+
+
+async def subtree(top: DomainRecord, store: Store) -> list[DomainRecord]:
+    return [domain for domain in await store.domains.find(LIVE) if is_within(domain, top)]
+
+
+async def account_named(name: str, domain: DomainRecord, store: Store) -> Account:
+    found = await store.accounts.find(LIVE, eq("name", name), eq("domain_id", domain.id), limit=1)
+    if not found:
+        raise InvalidParameter("account", f"there is no account {name} in domain {domain.path}")
+    return found[0]
+
+
+async def _asked_for(caller: Caller, scope: ListScope, store: Store) -> list[Where]:
+    domain = await store.domains.by_id(scope.domain_id) if scope.domain_id else caller.domain
+    if scope.account is not None:
+        return [eq("account_id", (await account_named(scope.account, domain, store)).id)]
+    if scope.domain_id is not None:
+        within = await subtree(domain, store) if scope.is_recursive else [domain]
+        return [any_of("domain_id", [each.id for each in within])]
+    return [] if scope.list_all or scope.is_recursive else [eq("account_id", caller.account.id)]
+
+
+async def _within_reach(caller: Caller, store: Store) -> list[Where]:
+    if caller.sees_everything:
+        return []
+    if caller.role is Role.DOMAIN_ADMIN:
+        return [any_of("domain_id", [domain.id for domain in await subtree(caller.domain, store)])]
+    return [eq("account_id", caller.account.id)]
+
+
+async def _reaches(caller: Caller, account: Account, store: Store) -> bool:
+    if account.id == caller.account.id:
+        return True
+    return caller.role is Role.DOMAIN_ADMIN and is_within(await store.domains.by_id(account.domain_id), caller.domain)

@@ -1,0 +1,119 @@
+"""List commands without repetition: a request with filters beside its parameters, a repository and a view make one.
+
+Every list has keyword, page and pagesize; one of owned things also has account, domainid, listall and isrecursive, and is scoped by
+`access.visible`.  A parameter noted `Filter()` selects rows by the field of its name; what no filter can say, `where` says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from mainstay_controller.api.access import Caller, Role, visible
+from mainstay_controller.api.answers import Rows
+from mainstay_controller.api.parameters import Parameter, parameters_of
+from mainstay_controller.api.registry import SINCE, AnswerKind, Command, summary_of
+from mainstay_controller.api.views import View, class_shown_by
+from mainstay_controller.domain.ids import DomainId
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.store.port import LIVE, Page, Repository, Store, Where, any_of, contains, eq
+
+PAGE_SIZE_MAX = 500
+UNLIMITED = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What every list command takes."""
+
+    keyword: Annotated[str | None, "List by keyword"] = None
+    page: Annotated[int | None, "the number of the page, from 1"] = None
+    page_size: Annotated[int | None, "the number of rows of a page, at most 500"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopedListing(Listing):
+    """What a list of owned things takes as well."""
+
+    account: Annotated[str | None, "list resources of this account; with domainid, of that domain"] = None
+    domain_id: Annotated[DomainId | None, "list only resources of this domain"] = None
+    is_recursive: Annotated[bool, "with domainid: also those of its subdomains"] = False
+    list_all: Annotated[bool, "list everything the caller may see, not only what their account owns"] = False
+    project_id: Annotated[str | None, "projects are not served: ignored"] = None
+
+
+R = TypeVar("R")
+L = TypeVar("L", bound=Listing)
+V = TypeVar("V")
+
+
+def page_of(request: Listing) -> Page:
+    """The page asked for; page and pagesize come together, and -1 stands for the maximum."""
+    if request.page is None and request.page_size in (None, UNLIMITED):
+        return Page(size=PAGE_SIZE_MAX)
+    if request.page is None or request.page_size is None:
+        raise InvalidParameter("page", "page and pagesize are given together")
+    if request.page < 1:
+        raise InvalidParameter("page", "pages are counted from 1")
+    if not 1 <= request.page_size <= PAGE_SIZE_MAX:
+        raise InvalidParameter("pagesize", f"Page size can't exceed max allowed page size value: {PAGE_SIZE_MAX}")
+    return Page(number=request.page, size=request.page_size)
+
+
+def filters_of(request: object, parameters: Sequence[Parameter]) -> list[Where]:
+    """One condition for each filter that was given."""
+    conditions = []
+    for parameter in parameters:
+        value = getattr(request, parameter.field)
+        if parameter.filter is not None and value is not None:
+            field = parameter.filter.field or parameter.field
+            conditions.append(any_of(field, value) if isinstance(value, tuple) else eq(field, value))
+    return conditions
+
+
+def listing(
+    name: str,
+    *,
+    request: type[L],
+    rows: Callable[[Store], Repository[R]],
+    view: View[R, V],
+    roles: frozenset[Role],
+    keyword: Sequence[str] = ("name",),
+    order_by: str = "name",
+    newest_first: bool = False,
+    fixed: Sequence[Where] = (LIVE,),
+    where: Callable[[L, Caller, Cloud], Awaitable[list[Where]]] | None = None,
+    envelope: str | None = None,
+    since: str = SINCE,
+) -> Command:
+    """A list command."""
+    asked_for: type = request
+    parameters = parameters_of(asked_for)
+
+    async def handler(asked: object, caller: Caller, cloud: Cloud) -> Rows[V]:
+        assert isinstance(asked, request)
+        conditions = [*fixed, *filters_of(asked, parameters)]
+        if isinstance(asked, ScopedListing):
+            conditions += await visible(caller, asked, cloud.store)
+        if asked.keyword:
+            conditions.append(contains(keyword, asked.keyword))
+        if where is not None:
+            conditions += await where(asked, caller, cloud)
+        found, count = await rows(cloud.store).page(
+            *conditions, page=page_of(asked), order_by=order_by, descending=newest_first
+        )
+        return Rows(rows=await view(found, caller, cloud), count=count)
+
+    return Command(
+        name=name,
+        description=summary_of(request),
+        roles=roles,
+        request=request,
+        kind=AnswerKind.LIST,
+        view=class_shown_by(view),
+        envelope=envelope or name.lower() + "response",
+        handler=handler,
+        job=None,
+        since=since,
+    )

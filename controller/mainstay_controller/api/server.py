@@ -1,0 +1,93 @@
+"""HTTP on 8080: `/client/api` for clients, `/healthz` and `/readyz` for supervisors, `/metrics` for Prometheus.
+
+Limits: a body of 1 MiB, a request line and headers as aiohttp bounds them; everything else is decided in `dispatch`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+
+from mainstay_controller.api.dispatch import Dispatcher
+from mainstay_controller.api.render import Rendered, rendered_refusal
+from mainstay_controller.api.untrusted import Format, UntrustedCall, merge
+from mainstay_controller.operations.errors import OperationError
+
+BODY_BYTES_MAX = 1024 * 1024
+READY_SECONDS_MAX = 5.0
+FORM = "application/x-www-form-urlencoded"
+NOT_TO_BE_KEPT = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class ApiServer:
+    """The HTTP routes, over a dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher, metrics: CollectorRegistry) -> None:
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self._answers = Counter(
+            "mainstay_api_requests", "API requests answered", ["command", "status"], registry=metrics
+        )
+        self._seconds = Histogram(
+            "mainstay_api_seconds", "Time to answer an API request", ["command"], registry=metrics
+        )
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.router.add_route("GET", "/client/api", self._client_api)
+        app.router.add_route("POST", "/client/api", self._client_api)
+        app.router.add_get("/healthz", self._alive)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._figures)
+        return app
+
+    async def _client_api(self, request: web.Request) -> web.Response:
+        try:
+            call = await _read(request)
+        except OperationError as error:
+            return _as_http(rendered_refusal("errorresponse", error, str(error), Format.JSON))
+        known = call.command if self._dispatcher.registry.find(call.command) else "unknown"
+        with self._seconds.labels(known).time():
+            answer = await self._dispatcher.answer(call)
+        self._answers.labels(known, str(answer.status)).inc()
+        return _as_http(answer)
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        """Ready is who reaches the database."""
+        try:
+            async with asyncio.timeout(READY_SECONDS_MAX):
+                await self._dispatcher.cloud.store.now()
+        except Exception as error:
+            return web.Response(status=503, text=f"the database does not answer: {error}\n")
+        return web.Response(text="ready\n")
+
+    async def _figures(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _read(request: web.Request) -> UntrustedCall:
+    form = [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
+    return UntrustedCall(
+        parameters=merge(list(request.query.items()), form),
+        method=request.method,
+        remote=request.remote or "",
+        cookies=dict(request.cookies),
+    )
+
+
+def _as_http(answer: Rendered) -> web.Response:
+    return web.Response(
+        status=answer.status,
+        body=answer.body,
+        content_type=answer.content_type,
+        charset="UTF-8",
+        headers={**NOT_TO_BE_KEPT, **answer.headers},
+    )

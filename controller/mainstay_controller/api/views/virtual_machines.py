@@ -1,0 +1,168 @@
+"""Virtual machines as clients see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from mainstay_controller.api.access import Caller, Role
+from mainstay_controller.api.views.related import by_ids, names_of
+from mainstay_controller.domain.records import Nic, Template, Vm
+from mainstay_controller.operations.cloud import Cloud
+
+Names = Mapping[str | None, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicView:
+    id: str
+    network_id: str | None
+    network_name: str | None
+    ip_address: str | None
+    netmask: str | None
+    gateway: str | None
+    mac_address: str
+    is_default: bool
+    traffic_type: str
+    type: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmView:
+    """`stop_reason` and `epoch` are ours: why it does not run, and how often it was ordered to start."""
+
+    wire_key: ClassVar[str] = "virtualmachine"
+
+    id: str
+    name: str
+    display_name: str
+    instance_name: str | None
+    account: str | None
+    user_data: str | None
+    domain_id: str
+    domain: str | None
+    state: str
+    created: datetime
+    last_updated: datetime | None
+    ha_enable: bool
+    zone_id: str
+    zone_name: str | None
+    host_id: str | None
+    host_name: str | None
+    template_id: str | None
+    template_name: str | None
+    template_display_text: str | None
+    template_format: str | None
+    password_enabled: bool
+    service_offering_id: str
+    service_offering_name: str | None
+    cpu_number: int
+    cpu_speed: int
+    memory: int
+    hypervisor: str
+    vm_type: str
+    ip_address: str | None
+    root_device_id: int
+    root_device_type: str
+    display_vm: bool
+    is_dynamically_scalable: bool
+    delete_protection: bool
+    key_pairs: str | None
+    group: str | None
+    details: dict[str, str]
+    nic: tuple[NicView, ...]
+    security_group: tuple[str, ...] = ()
+    affinity_group: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    stop_reason: str | None
+    epoch: int | None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    zones: Names
+    hosts: Names
+    offerings: Names
+    accounts: Names
+    domains: Names
+    templates: Mapping[str | None, Template]
+
+
+async def virtual_machines(records: Sequence[Vm], caller: Caller, cloud: Cloud) -> list[VmView]:
+    store = cloud.store
+    names = _Names(
+        zones=await names_of(store.zones, (vm.zone_id for vm in records)),
+        hosts=await names_of(store.hosts, (vm.host_id for vm in records)),
+        offerings=await names_of(store.service_offerings, (vm.service_offering_id for vm in records)),
+        accounts=await names_of(store.accounts, (vm.account_id for vm in records)),
+        domains=await names_of(store.domains, (vm.domain_id for vm in records)),
+        templates=await by_ids(store.templates, (vm.template_id for vm in records)),
+    )
+    return [_virtual_machine(vm, names, with_host=caller.role is not Role.USER) for vm in records]
+
+
+def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
+    """Which host it runs on is told to administrators only."""
+    template = names.templates.get(vm.template_id)
+    return VmView(
+        id=vm.id,
+        name=vm.name,
+        display_name=vm.display_name or vm.name,
+        instance_name=(vm.instance_name or None) if with_host else None,
+        account=names.accounts.get(vm.account_id),
+        user_data=vm.user_data or None,
+        domain_id=vm.domain_id,
+        domain=names.domains.get(vm.domain_id),
+        state=vm.state,
+        created=vm.created,
+        last_updated=vm.state_since,
+        ha_enable=vm.ha_enabled,
+        zone_id=vm.zone_id,
+        zone_name=names.zones.get(vm.zone_id),
+        host_id=vm.host_id if with_host else None,
+        host_name=names.hosts.get(vm.host_id) if with_host else None,
+        template_id=vm.template_id,
+        template_name=template.name if template else None,
+        template_display_text=template.display_text if template else None,
+        template_format=template.format if template else None,
+        password_enabled=template.password_enabled if template else False,
+        service_offering_id=vm.service_offering_id,
+        service_offering_name=names.offerings.get(vm.service_offering_id),
+        cpu_number=vm.cpus,
+        cpu_speed=vm.cpu_mhz,
+        memory=vm.memory_mib,
+        hypervisor=vm.hypervisor,
+        vm_type=vm.type,
+        ip_address=next((nic.ip for nic in vm.nics if nic.is_default and nic.ip), None),
+        root_device_id=0,
+        root_device_type="ROOT",
+        display_vm=True,
+        is_dynamically_scalable=False,
+        delete_protection=vm.delete_protection,
+        key_pairs=vm.key_pair or None,
+        group=vm.group or None,
+        details=vm.details,
+        nic=tuple(_nic(nic) for nic in vm.nics),
+        stop_reason=vm.stop_reason or None,
+        epoch=vm.epoch if with_host else None,
+    )
+
+
+def _nic(nic: Nic) -> NicView:
+    return NicView(
+        id=nic.id,
+        network_id=nic.network_id or None,
+        network_name=nic.network_name or None,
+        ip_address=nic.ip or None,
+        netmask=nic.netmask or None,
+        gateway=nic.gateway or None,
+        mac_address=nic.mac,
+        is_default=nic.is_default,
+        traffic_type=nic.traffic_type,
+        type=nic.type,
+        device_id=str(nic.device_id),
+    )

@@ -1,0 +1,69 @@
+"""The first administrator of an empty cloud: the ROOT domain, the account `admin` and one random key pair, shown once.
+
+There is no default password and no known key.  Two controllers that start on one empty database make one administrator: the ids are
+fixed, so that the slower one meets a conflict and has nothing to show."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+
+from mainstay_controller.domain.ids import AccountId, DomainId, UserId
+from mainstay_controller.domain.records import Account, DomainRecord, User
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.store.port import Conflict
+from mainstay_runtime.clock import Rng
+
+ROOT_DOMAIN_ID = DomainId("00000000-0000-4000-8000-000000000001")
+ADMIN_ACCOUNT_ID = AccountId("00000000-0000-4000-8000-000000000002")
+ADMIN_USER_ID = UserId("00000000-0000-4000-8000-000000000003")
+KEY_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    api_key: str
+    secret_key: str
+
+
+def fresh_key_pair(rng: Rng) -> KeyPair:
+    """Two times 86 characters, as CloudStack's."""
+    return KeyPair(api_key=_random_text(rng), secret_key=_random_text(rng))
+
+
+async def create_first_admin(cloud: Cloud) -> KeyPair | None:
+    """The administrator's keys, if this call made the administrator."""
+    if await cloud.store.users.get(ADMIN_USER_ID) is not None:
+        return None
+    keys = fresh_key_pair(cloud.rng)
+    try:
+        await _write(keys, cloud)
+    except Conflict:
+        return None
+    return keys
+
+
+async def _write(keys: KeyPair, cloud: Cloud) -> None:
+    now = cloud.clock.now()
+    async with cloud.store.transaction() as store:
+        await store.domains.add(DomainRecord(id=ROOT_DOMAIN_ID, name="ROOT", path="/", created=now))
+        await store.accounts.add(
+            Account(id=ADMIN_ACCOUNT_ID, name="admin", domain_id=ROOT_DOMAIN_ID, role="Admin", created=now)
+        )
+        await store.users.add(
+            User(
+                id=ADMIN_USER_ID,
+                account_id=ADMIN_ACCOUNT_ID,
+                domain_id=ROOT_DOMAIN_ID,
+                username="admin",
+                first_name="Admin",
+                last_name="User",
+                created=now,
+                api_key=keys.api_key,
+                secret_key=keys.secret_key,
+            )
+        )
+
+
+def _random_text(rng: Rng) -> str:
+    return urlsafe_b64encode(rng.token(KEY_BYTES)).decode().rstrip("=")
