@@ -1,0 +1,1 @@
+"""Hosts, guests, storage, networks and power controllers that exist only in memory, and break on command."""

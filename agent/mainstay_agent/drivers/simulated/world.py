@@ -1,0 +1,200 @@
+"""A world of simulated hosts: who stands where, what they share, and who could write to a guest's disk now.
+
+The promise: it watches promise 1 by itself.  After every change it asks which copies of that guest can write; two at once, or one of an
+older epoch after a newer one has written, is a violation and stays on record.  Faults are verbs of the world; what they do to
+guests follows from the machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+import structlog
+
+from mainstay_agent.driver import Outcome, refused, unknown
+from mainstay_agent.drivers.simulated.bmc import SimulatedBmc
+from mainstay_agent.drivers.simulated.copies import Copy
+from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
+from mainstay_proto.messages import HostFacts, PoolMount, RunState, StopCause
+from mainstay_runtime.clock import Clock, Rng
+from mainstay_runtime.errors import BadInput
+from mainstay_runtime.tasks import Nursery
+
+ABSENT = "/absent"
+POOL_BYTES = 10 * 1024**4
+IMAGE_BYTES = 1024**3
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long things take here, in seconds."""
+
+    launch_seconds: float = 0.15  # a start order until the guest's process runs
+    boot_seconds: float = 2.0  # until the guest inside obeys a shutdown
+    shutdown_seconds: float = 1.0
+    host_boot_seconds: float = 5.0
+    migration_mib_per_second: float = 1024.0
+    ping_seconds: float = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    host_id: str
+    epoch: int
+
+
+class SimulatedWorld:
+    """Entered as a block: the calls that hang in daemons are its children."""
+
+    def __init__(self, clock: Clock, rng: Rng, pace: Pace | None = None) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.pace = pace or Pace()
+        self.hosts: dict[str, SimulatedHost] = {}
+        self.bmcs: dict[str, SimulatedBmc] = {}
+        self.violations: list[str] = []
+        self.volumes: dict[tuple[str, str], str] = {}  # pool id and path -> volume id
+        self.migration_acks_lost = False
+        self._newest_writer: dict[str, int] = {}
+        self._calls = Nursery(self._call_broke)
+
+    async def __aenter__(self) -> SimulatedWorld:
+        await self._calls.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._calls.__aexit__(kind, error, trace)
+
+    def add_host(self, facts: HostFacts) -> SimulatedHost:
+        host = SimulatedHost(facts, self.rng, self._look_at_writers)
+        self.hosts[facts.host_id] = host
+        self.bmcs[facts.host_id] = SimulatedBmc(host, self.clock)
+        return host
+
+    def host(self, name_or_id: str) -> SimulatedHost:
+        for host in self.hosts.values():
+            if name_or_id in (host.host_id, host.facts.name):
+                return host
+        raise BadInput(f"there is no simulated host {name_or_id!r}")
+
+    def host_running(self, guest: str) -> SimulatedHost:
+        """Where a guest, named by id or name, has a living copy."""
+        for host in self.hosts.values():
+            for copy in host.copies.values():
+                if copy.is_there and guest in (copy.spec.vm_id, copy.spec.name):
+                    return host
+        raise BadInput(f"guest {guest!r} runs on no simulated host")
+
+    # --- what may be asked of a hypervisor daemon ---
+
+    async def ask(
+        self, host: SimulatedHost, work: Callable[[], Awaitable[Outcome]], deadline_seconds: float
+    ) -> Outcome:
+        """One call.  Late, it is UNKNOWN, and happens all the same unless the machine dies first."""
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._calls.adopt(self._serve(host, work, answer), f"call on {host.facts.name}")
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await answer
+        except TimeoutError:
+            return unknown()
+
+    async def _serve(
+        self, host: SimulatedHost, work: Callable[[], Awaitable[Outcome]], answer: asyncio.Future[Outcome]
+    ) -> None:
+        boot_id = host.boot_id
+        await host.daemon_answers.wait()
+        if not alive_since(host, boot_id):
+            return
+        outcome = await work()
+        if alive_since(host, boot_id) and not answer.done():
+            answer.set_result(outcome)
+
+    def _call_broke(self, name: str, error: Exception) -> None:
+        self.violations.append(f"{name}: {error!r}")
+        log.error("a simulated call broke", call=name, exc_info=error)
+
+    def can_reach(self, source: SimulatedHost, target: SimulatedHost) -> bool:
+        return all(host.powered.is_set() and host.network_up for host in (source, target))
+
+    def look_at_pool(self, mount: PoolMount, image_path: str | None) -> Outcome:
+        """Every path is a mounted pool or a readable image, but those below /absent."""
+        for path in filter(None, (mount.path, image_path)):
+            if path.startswith(ABSENT):
+                return refused("not-mounted" if path == mount.path else "no-such-image", path)
+        answer = {"mounted": "true", "total_bytes": str(POOL_BYTES), "used_bytes": "0", "leases": "true"}
+        if image_path is not None:
+            answer |= {
+                "image_format": "raw" if image_path.endswith(".raw") else "qcow2",
+                "image_bytes": str(IMAGE_BYTES),
+            }
+        return Outcome(state=RunState.DONE, answer=tuple(answer.items()))
+
+    # --- faults to guests; those of machines are verbs of SimulatedHost ---
+
+    def crash_guest(self, guest: str) -> None:
+        host = self.host_running(guest)
+        for copy in self._copies(host, guest):
+            host.end(copy, StopCause.CRASHED, "process killed")
+
+    def shut_down_guest(self, guest: str) -> None:
+        """From inside."""
+        host = self.host_running(guest)
+        for copy in self._copies(host, guest):
+            host.end(copy, StopCause.GUEST_SHUTDOWN, "powered off from inside")
+
+    def destroy_by_outsider(self, guest: str) -> None:
+        host = self.host_running(guest)
+        for copy in self._copies(host, guest):
+            host.end(copy, StopCause.OUTSIDER, "destroyed on the host")
+
+    def hang_guest(self, guest: str, hangs: bool = True) -> None:
+        host = self.host_running(guest)
+        for copy in self._copies(host, guest):
+            copy.hangs = hangs
+            self._look_at_writers(copy.spec.vm_id)
+
+    def heal(self) -> None:
+        """All cables and all storage are whole, all daemons answer; power stays as it is."""
+        for host in self.hosts.values():
+            host.network_up = True
+            host.starts_to_fail = 0
+            host.set_storage(StorageCondition.OK)
+            if not host.daemon_answers.is_set():
+                host.wake_daemon()
+
+    def _copies(self, host: SimulatedHost, guest: str) -> Iterable[Copy]:
+        return [c for c in host.copies.values() if c.is_there and guest in (c.spec.vm_id, c.spec.name)]
+
+    # --- promise 1, watched ---
+
+    def writers(self, vm_id: str) -> tuple[Writer, ...]:
+        return tuple(
+            Writer(host_id=host.host_id, epoch=host.copies[vm_id].spec.epoch)
+            for host in self.hosts.values()
+            if host.can_write(vm_id)
+        )
+
+    def _look_at_writers(self, vm_id: str) -> None:
+        writers = self.writers(vm_id)
+        if len(writers) > 1:
+            self._violated(vm_id, f"two copies can write: {writers}")
+        newest = self._newest_writer.get(vm_id, 0)
+        for writer in writers:
+            if writer.epoch < newest:
+                self._violated(vm_id, f"{writer} writes after epoch {newest} did")
+        self._newest_writer[vm_id] = max([newest, *(writer.epoch for writer in writers)])
+
+    def _violated(self, vm_id: str, what: str) -> None:
+        self.violations.append(f"{self.clock.monotonic():.3f} s, guest {vm_id}: {what}")
+        log.error("a guest runs twice", vm=vm_id, what=what)
+
+
+def alive_since(host: SimulatedHost, boot_id: str) -> bool:
+    return host.powered.is_set() and host.boot_id == boot_id

@@ -1,0 +1,115 @@
+"""What hypervisor and lease area tell by themselves, turned into news for the controller and guests to attend to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import structlog
+
+from mainstay_agent.driver import (
+    Driver,
+    DriverEvent,
+    GuestChanged,
+    GuestPausedOnIoError,
+    HypervisorBack,
+    HypervisorLost,
+)
+from mainstay_agent.duties import attend
+from mainstay_agent.duties.book import PoolOrders
+from mainstay_agent.duties.charge import Charge
+from mainstay_agent.lease.area import (
+    AreaBack,
+    AreaEvent,
+    AreaLost,
+    GuestsKilled,
+    HoldWanted,
+    LeaseChanged,
+    SightingsChanged,
+    Warned,
+)
+from mainstay_proto.messages import GuestReport, HoldRequest, Sightings
+from mainstay_runtime.errors import BadInput, DeadlineExceeded, Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+async def listen_to_hypervisor(driver: Driver, charges: Mapping[str, Charge]) -> None:
+    """For ever."""
+    async for event in driver.events():
+        charge = charges.get(event.host_id)
+        if charge is not None:
+            _heard(charge, event)
+
+
+def _heard(charge: Charge, event: DriverEvent) -> None:
+    match event:
+        case GuestChanged():
+            _guest_changed(charge, event)
+        case GuestPausedOnIoError(vm_id=vm_id):
+            charge.book.note_io_pause(vm_id, True)
+        case HypervisorLost():
+            charge.note_answer(False)
+        case HypervisorBack():
+            charge.tasks.adopt(attend.reconcile(charge), f"reconcile {charge.host_id}")
+        case never:
+            assert_never(never)
+
+
+def _guest_changed(charge: Charge, event: GuestChanged) -> None:
+    """An event of an older epoch than we know is late: a sign to look, and no news."""
+    known = charge.view.of(event.vm_id)
+    if known is None or known.epoch <= event.epoch:
+        charge.view.sight(
+            GuestReport(vm_id=event.vm_id, state=event.state, epoch=event.epoch, cause=event.cause, detail=event.detail)
+        )
+        charge.tell_changes()
+    attend.begin_attending(charge, event.vm_id, seen_at=charge.clock.monotonic())
+
+
+async def listen_to_area(charge: Charge) -> None:
+    """For ever."""
+    async for event in charge.area.events():
+        await _area_told(charge, event)
+
+
+async def _area_told(charge: Charge, event: AreaEvent) -> None:
+    match event:
+        case LeaseChanged(lease=lease, why=why):
+            log.info("lease changed", host=charge.host_id, pool=lease.pool_id, valid=lease.valid, why=why)
+            await attend.reconcile(charge)
+        case GuestsKilled(entries=entries, why=why, pool_id=pool_id):
+            for entry in entries:
+                log.warning("guest was killed", host=charge.host_id, vm=entry.vm_id, pool=pool_id, why=why)
+                charge.view.fenced(entry.vm_id, entry.epoch)
+                attend.begin_attending(charge, entry.vm_id)
+            charge.tell_changes()
+        case HoldWanted(pool_id=pool_id, request_id=request_id):
+            charge.uplink.send(HoldRequest(host_id=charge.host_id, pool_id=pool_id, request_id=request_id))
+        case SightingsChanged(sightings=sightings):
+            charge.uplink.send(Sightings(host_id=charge.host_id, sightings=sightings))
+        case Warned(code=code, detail=detail, pool_id=pool_id):
+            log.warning("lease area warns", host=charge.host_id, code=code, detail=detail, pool=pool_id)
+        case AreaLost(detail=detail):
+            log.error("lease area is lost: nothing can be started", host=charge.host_id, detail=detail)
+        case AreaBack():
+            await configure_area(charge, charge.book.pools)
+            await attend.reconcile(charge)
+        case never:
+            assert_never(never)
+
+
+async def configure_area(charge: Charge, pools: PoolOrders | None) -> None:
+    """As the controller said last; refused, the area goes on as it was."""
+    if pools is None:
+        return
+    try:
+        await charge.area.configure(
+            charge.host_id, charge.facts.boot_id, pools.mounts, pools.lease_names, pools.profile
+        )
+    except BadInput as error:
+        log.error("lease area refused its configuration", host=charge.host_id, error=str(error))
+    except (Unavailable, DeadlineExceeded) as error:
+        log.warning("lease area does not answer; it will be configured when it is back", error=str(error))
+    else:
+        charge.book.note_pools(pools)
