@@ -92,7 +92,7 @@ class SightingsChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
-    """An operator should know.  Codes: `slot-intruder`, `watchdog-absent`, `watchdog-lost`, `direct-io-refused`, `cannot-lock-memory`, `pool-io`."""
+    """An operator should know.  Codes: `slot-intruder`, `watchdog-absent`, `watchdog-lost`, `direct-io-refused`, `cannot-lock-memory`, `memory`, `pool-io`."""
 
     code: str
     detail: str
@@ -167,6 +167,9 @@ class LeaseArea(Protocol):
         """May this guest be started again here without a fresh order: its lease was never lapsed or dropped since it was ordered."""
 
     async def highest_epoch(self, vm_id: str) -> int | None: ...
+
+    async def watchdog(self) -> str:
+        """What resets this host when it must not go on: `none` means that its lapsed lease proves nothing."""
 
     def events(self) -> AsyncIterator[AreaEvent]:
         """For one listener.  Bounded inside: when full the oldest are dropped and AreaBack is told, so that one reconciles."""

@@ -151,12 +151,10 @@ class Tenure:
                 return self
 
     def _owned_after(self, slot: Slot) -> Tenure:
-        """Go on above every number that was ever written for this slot; a tenure with guests (restored, never dropped) keeps its own."""
-        generation = self.generation
-        if self.lapses_at is None:
-            written = slot.owner.generation if slot.owner is not None else 0
-            meant = slot.poison.generation if slot.poison is not None else 0
-            generation = max(generation, written, meant) + 1
+        """Go on above every number ever written for this slot; a tenure that may have guests (restored, never dropped) stays what it is."""
+        written = slot.owner.generation if slot.owner is not None else 0
+        meant = slot.poison.generation if slot.poison is not None else 0
+        generation = max(self.generation, written, meant) + 1 if self.lapses_at is None else self.generation
         sequence = max(self.sequence, slot.owner.sequence if slot.owner is not None else 0)
         return replace(self, claim=Claim.OWNED, generation=generation, sequence=sequence, stranger=None)
 
