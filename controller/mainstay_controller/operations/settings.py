@@ -31,3 +31,27 @@ class Settings:
     """Longest pause between restarts; there is no last one."""
     ha_tag: str = ""
     """ha.tag: hosts with this tag are kept free for HA restarts and are the only ones used for them."""
+    vm_allocation_algorithm: str = "firstfitleastconsumed"
+    """vm.allocation.algorithm: which of the hosts with room is taken (CloudStack: random)."""
+    cluster_cpu_disable_threshold: float = 0.85
+    """cluster.cpu.allocated.capacity.disablethreshold: beyond this share a cluster takes no new guests."""
+    cluster_memory_disable_threshold: float = 0.85
+    """cluster.memory.allocated.capacity.disablethreshold."""
+    cluster_threshold_enabled: bool = True
+    """cluster.threshold.enabled: whether the thresholds bind guests that exist already, too."""
+    storage_overprovisioning_factor: float = 2.0
+    """storage.overprovisioning.factor: given to a new primary pool."""
+    pool_allocated_disable_threshold: float = 0.85
+    """pool.storage.allocated.capacity.disablethreshold: beyond this share of what it may promise a pool takes no new volume."""
+    start_retry: int = 10
+    """start.retry: on how many hosts one start is tried."""
+    stop_grace_seconds: float = 120.0
+    """stop.script.timeout: how long a guest may take to shut down before it is powered off."""
+    migrate_deadline_seconds: float = 3600.0
+    """migratewait: how long a live migration may take."""
+    migrations_at_once: int = 2
+    """How many guests are moved off a host at once when it is prepared for maintenance."""
+    ask_again_seconds: float = 1.0
+    """Pause before a host is asked again what became of an order."""
+    enrolment_token_seconds: float = 86400.0
+    """How long a token from addHost opens the door."""

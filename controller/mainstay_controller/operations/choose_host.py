@@ -1,0 +1,169 @@
+"""Ask the planner: read the rows it needs, put the question in its words, and its refusal in people's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mainstay_controller.domain.capacity.usage import hosts_charged
+from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
+from mainstay_controller.domain.placement.planner import plan
+from mainstay_controller.domain.placement.request import Demand, NoRoom, Placed, Placement, Purpose, Request
+from mainstay_controller.domain.placement.snapshot import (
+    Algorithm,
+    ClusterRoom,
+    Places,
+    Rules,
+    Snapshot,
+    reaches,
+    take_snapshot,
+)
+from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InsufficientCapacity
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.store.port import LIVE, Store, any_of, eq, ne
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Where the caller wants it.  `by_root`: a place named by the root administrator is used even if it is Disabled."""
+
+    purpose: Purpose = Purpose.START
+    pod_id: PodId | None = None
+    cluster_id: ClusterId | None = None
+    host_id: HostId | None = None
+    by_root: bool = False
+    consider_last_host: bool = True
+
+    @property
+    def names_a_place(self) -> bool:
+        return any((self.pod_id, self.cluster_id, self.host_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneView:
+    """The rows of one zone that bear on placement, as of one moment."""
+
+    snapshot: Snapshot
+    hosts: Mapping[HostId, Host]
+    clusters: Mapping[ClusterId, Cluster]
+    pools: Mapping[PoolId, StoragePool]
+    room_bytes: Mapping[PoolId, float]
+
+
+async def look_at_zone(zone_id: ZoneId, cloud: Cloud) -> ZoneView:
+    store = cloud.store
+    zone = await store.zones.by_id(zone_id)
+    pods = await store.pods.find(eq("zone_id", zone_id), LIVE)
+    clusters = await store.clusters.find(eq("zone_id", zone_id), LIVE)
+    hosts = await store.hosts.find(eq("zone_id", zone_id), LIVE)
+    pools = await store.pools.find(eq("zone_id", zone_id), LIVE)
+    places = Places(zones=[zone], pods=pods, clusters=clusters, hosts=hosts, pools=pools)
+    vms = await _charged_vms(zone_id, store)
+    return ZoneView(
+        snapshot=take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud.settings)),
+        hosts={host.id: host for host in hosts},
+        clusters={cluster.id: cluster for cluster in clusters},
+        pools={pool.id: pool for pool in pools},
+        room_bytes=await _room_bytes(pools, cloud),
+    )
+
+
+def request_for(
+    vm: Vm, volumes: Iterable[Volume], offering: ServiceOffering | None, wish: Wish, zone: ZoneView
+) -> Request:
+    """A volume that is made already pins the guest to where its pool is reached; one that is not needs some pool with room."""
+    volumes = tuple(volumes)
+    unmade = [volume for volume in volumes if volume.pool_id is None]
+    demand = Demand(
+        zone_id=vm.zone_id,
+        hypervisor=vm.hypervisor,
+        purpose=wish.purpose,
+        cpus=vm.cpus,
+        cpu_mhz=vm.cpu_mhz,
+        pod_id=wish.pod_id,
+        cluster_id=wish.cluster_id,
+        host_id=wish.host_id,
+        may_use_disabled=wish.by_root and wish.names_a_place,
+        tags=frozenset(offering.host_tags if offering else ()),
+        pool_ids=frozenset(volume.pool_id for volume in volumes if volume.pool_id is not None),
+        any_pool_of=frozenset(pools_for(unmade, offering, zone)) if unmade else None,
+    )
+    return Request(
+        vm_id=vm.id,
+        name=vm.name,
+        demand=demand,
+        memory_mib=vm.memory_mib,
+        priority=vm.priority,
+        preferred_host_id=vm.last_host_id if wish.consider_last_host else None,
+        account_id=vm.account_id,
+        group_ids=frozenset(vm.affinity_group_ids),
+        apart=frozenset(vm.affinity_group_ids),
+    )
+
+
+def choose(zone: ZoneView, request: Request, cloud: Cloud) -> Placed:
+    """Raises InsufficientCapacity, which names every host."""
+    placement = plan(zone.snapshot, [request], cloud.rng)[request.vm_id]
+    if isinstance(placement, NoRoom):
+        raise InsufficientCapacity(no_room(request, placement))
+    return placement
+
+
+def no_room(request: Request, placement: Placement) -> str:
+    return f"Unable to create a deployment for VM {request.name}: {placement.alternatives}"
+
+
+def pools_for(volumes: Iterable[Volume], offering: ServiceOffering | None, zone: ZoneView) -> list[PoolId]:
+    """Pools with the offering's tags and kind that have room for all of them; the roomiest first."""
+    tags = frozenset(offering.storage_tags if offering else ())
+    wants_local = offering is not None and offering.storage_type == "local"
+    need = sum(volume.size_bytes for volume in volumes)
+    suitable = [
+        pool
+        for pool in zone.pools.values()
+        if tags <= frozenset(pool.tags) and (pool.scope == "HOST") is wants_local and need <= zone.room_bytes[pool.id]
+    ]
+    return [pool.id for pool in sorted(suitable, key=lambda pool: (-zone.room_bytes[pool.id], pool.name))]
+
+
+def pool_reached_by(host: Host, pool_ids: Iterable[PoolId], zone: ZoneView) -> StoragePool:
+    """The first of them; the planner chose the host because there is one."""
+    return next(zone.pools[pool_id] for pool_id in pool_ids if reaches(host, zone.pools[pool_id]))
+
+
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        algorithm=Algorithm(settings.vm_allocation_algorithm),
+        ha_tag=settings.ha_tag,
+        thresholds_bind_existing=settings.cluster_threshold_enabled,
+    )
+
+
+def cluster_rooms(clusters: Iterable[Cluster], settings: Settings) -> dict[ClusterId, ClusterRoom]:
+    return {
+        cluster.id: ClusterRoom(
+            id=cluster.id,
+            name=cluster.name,
+            cpu_threshold=settings.cluster_cpu_disable_threshold,
+            memory_threshold=settings.cluster_memory_disable_threshold,
+        )
+        for cluster in clusters
+    }
+
+
+async def _charged_vms(zone_id: ZoneId, store: Store) -> list[Vm]:
+    on_hosts = await store.vms.find(eq("zone_id", zone_id), ne("host_id", None))
+    arriving = await store.vms.find(eq("zone_id", zone_id), eq("host_id", None), ne("target_host_id", None))
+    return [vm for vm in (*on_hosts, *arriving) if hosts_charged(vm)]
+
+
+async def _room_bytes(pools: Iterable[StoragePool], cloud: Cloud) -> dict[PoolId, float]:
+    """Counted from the volumes' rows, as hosts' room is from the guests'."""
+    share = cloud.settings.pool_allocated_disable_threshold
+    room = {pool.id: pool.capacity_bytes * pool.overprovision_factor * share for pool in pools}
+    for volume in await cloud.store.volumes.find(any_of("pool_id", list(room)), LIVE):
+        if volume.pool_id is not None:
+            room[volume.pool_id] -= volume.size_bytes
+    return room

@@ -1,0 +1,115 @@
+"""The one place where a VM's epoch is raised and its start is ordered: users' jobs and recovery both come through here.
+
+Promise: an epoch is raised by compare-and-set before any order that carries it, and only for a VM that is on no host by its row; a host leaves the
+row (`taken_off`) only with proof, or its own word, that the VM does not run there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from urllib.parse import urlparse
+
+from mainstay_controller.domain.capacity.usage import ratios
+from mainstay_controller.domain.ids import PoolId
+from mainstay_controller.domain.lifecycle.vm import VmEvent
+from mainstay_controller.domain.records import Cluster, Host, StoragePool, Template, Vm, Volume
+from mainstay_controller.domain.states import VmState
+from mainstay_controller.fleet.guest_spec import GuestOrder
+from mainstay_controller.fleet.outcome import Outcome
+from mainstay_controller.operations.change_state import change_vm
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.store.port import LIVE, Store, any_of, eq
+
+
+class StillSomewhere(Exception):
+    """The VM has a host that was not shown to be without it; starting it elsewhere could run it twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """What a guest is run with, beside its own row."""
+
+    volumes: tuple[Volume, ...]
+    template: Template | None
+    pools: Mapping[PoolId, StoragePool]
+
+
+async def raise_epoch(store: Store, vm: Vm, host: Host, cluster: Cluster, now: datetime, why: str) -> Vm:
+    """The VM as Starting on that host, under its next epoch.  Raises Stale if the row changed - a user's stop among other things - since
+    it was read, ForbiddenTransition if it is not to be started from its state."""
+    if vm.host_id is not None or vm.target_host_id is not None:
+        raise StillSomewhere(f"{vm.name} is on host {vm.host_id}, target {vm.target_host_id}")
+    event = VmEvent.OPERATION_RETRY if vm.state is VmState.STARTING else VmEvent.START_REQUESTED
+    return await change_vm(store, vm, event, now, why, into=placed_on(vm, host, cluster, epoch=vm.epoch + 1))
+
+
+def placed_on(vm: Vm, host: Host, cluster: Cluster, *, epoch: int) -> Vm:
+    return replace(
+        vm,
+        epoch=epoch,
+        host_id=host.id,
+        host_boot_id=host.boot_id,
+        target_host_id=None,
+        pod_id=host.pod_id,
+        cluster_id=host.cluster_id,
+        stop_reason="",
+        details={**vm.details, **ratios(cluster)},
+    )
+
+
+def taken_off(vm: Vm, why: str = "") -> Vm:
+    """To be written only with proof, or its host's word, that it does not run there.  The target of a migration may have learnt of the
+    next epoch: that one is used up."""
+    return replace(
+        vm,
+        epoch=vm.epoch + (vm.target_host_id is not None),
+        host_id=None,
+        target_host_id=None,
+        host_boot_id=None,
+        last_host_id=vm.host_id or vm.last_host_id,
+        stop_reason=why,
+    )
+
+
+async def order_start(vm: Vm, *, command_id: str, cloud: Cloud) -> Outcome:
+    """Under the epoch in the row, on the host in the row: ordering it twice is safe, starting it twice impossible."""
+    assert vm.host_id is not None
+    guest = guest_order(vm, await belongings(vm, cloud.store))
+    seconds = cloud.settings.order_deadline_seconds
+    return await cloud.fleet.start_guest(vm.host_id, guest, command_id=command_id, deadline_seconds=seconds)
+
+
+async def belongings(vm: Vm, store: Store) -> Belongings:
+    volumes = await store.volumes.find(eq("vm_id", vm.id), LIVE)
+    pools = await store.pools.find(any_of("id", sorted({volume.pool_id for volume in volumes if volume.pool_id})))
+    return Belongings(
+        volumes=tuple(volumes),
+        template=await store.templates.get(vm.template_id) if vm.template_id else None,
+        pools={pool.id: pool for pool in pools},
+    )
+
+
+def guest_order(vm: Vm, owns: Belongings) -> GuestOrder:
+    return GuestOrder(
+        vm=vm,
+        volumes=owns.volumes,
+        template=owns.template,
+        mounts={pool.id: pool.path for pool in owns.pools.values()},
+        template_path=image_path(owns.template),
+        memory_floor_mib=_memory_floor(vm),
+    )
+
+
+def image_path(template: Template | None) -> str | None:
+    """Where hosts find the image; None for a guest that needs none behind its disk."""
+    if template is None or not template.url or template.is_iso:
+        return None
+    return str(PurePosixPath(urlparse(template.url).path))
+
+
+def _memory_floor(vm: Vm) -> int | None:
+    """Under memory over-provisioning a guest may be squeezed to what its share of the host really is."""
+    ratio = float(vm.details.get("memoryOvercommitRatio", "1"))
+    return int(vm.memory_mib / ratio) if ratio > 1 else None
