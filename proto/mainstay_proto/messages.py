@@ -51,7 +51,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolRequest:
-    """Answered with Certificate or Refused (token-unknown, token-used, token-expired, bad-request)."""
+    """Answered with Certificate or Refused (token-unknown, token-used, token-expired, bad-input)."""
 
     token: str
     csr_pem: bytes
@@ -61,7 +61,7 @@ class EnrolRequest:
 class RenewRequest:
     """From the holder of a certificate that TLS refuses, expired or not: `signature` over the CSR by the old key proves the holding.
 
-    Answered with Certificate or Refused (wrong-ca, unknown-identity, revoked, bad-request)."""
+    Answered with Certificate or Refused (wrong-ca, wrong-identity, unknown-identity, revoked, bad-input)."""
 
     certificate_pem: bytes
     csr_pem: bytes
@@ -368,7 +368,8 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The session cannot go on; `code` is stable (unknown-host, revoked, duplicate-session, version-skew, overloaded)."""
+    """The session cannot go on; `code` is stable: the door's own are in mainstay_controller.rpc.refusals, the fleet adds
+    unknown-host and version-skew."""
 
     code: str
     detail: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Generic, TypeVar
 
 import grpc
@@ -24,6 +24,7 @@ Heard = TypeVar("Heard")
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
+PART_SECONDS = 1.0
 
 OPTIONS = (
     ("grpc.ssl_target_name_override", CONTROLLER_NAME),
@@ -51,10 +52,16 @@ class GrpcTransport(Generic[Said, Heard]):
             with _refusals_told():
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await call.wait_for_connection()
-            try:
-                yield _ClientStream(call)
-            finally:
-                call.cancel()
+            yield _ClientStream(call)
+            await _part(call)
+
+
+async def _part(call: grpc.aio.StreamStreamCall[Said, Heard]) -> None:
+    """Let the other side hear our last word; a cancelled call could overtake it.  The channel's end cancels what is left."""
+    with suppress(TimeoutError, Unavailable), failures_told():
+        async with asyncio.timeout(PART_SECONDS):
+            await call.done_writing()
+            await call.code()
 
 
 class _ClientStream(Generic[Said, Heard]):

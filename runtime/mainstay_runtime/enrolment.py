@@ -6,8 +6,6 @@ the enrolment port by proving the old key.  A refusal is EnrolmentRefused with t
 
 from __future__ import annotations
 
-import asyncio
-
 from mainstay_proto import codec
 from mainstay_proto.messages import EnrolReply, EnrolRequest, Refused, RenewCertificate, RenewRequest
 from mainstay_runtime import identity
@@ -37,12 +35,12 @@ def enrolment_address(session_address: str) -> str:
 
 async def enrol(file: IdentityFile, invitation: Invitation, address: str) -> Identity:
     """A first identity.  `address` is a controller's session address.  Raises EnrolmentRefused or Unavailable; may be repeated."""
-    key_pem = await asyncio.to_thread(file.key_for_enrolment)
+    key_pem = file.key_for_enrolment()
     request = EnrolRequest(token=invitation.token, csr_pem=identity.signing_request(identity.key_from_pem(key_pem)))
     reply = await ask(
         enrolment_address(address), ENROL, request, codec.enrol_request, codec.enrol_reply, invitation.ca_pem
     )
-    return await _keep(file, key_pem, reply)
+    return _keep(file, key_pem, reply)
 
 
 class Credentials:
@@ -64,9 +62,9 @@ class Credentials:
             return None
         return RenewCertificate(csr_pem=self._next_request())
 
-    async def accept(self, reply: EnrolReply) -> None:
+    def accept(self, reply: EnrolReply) -> None:
         """The answer to `renewal`; used from the next connect on.  Raises EnrolmentRefused, or BadInput when it does not fit our key."""
-        self._current = await _keep(self._file, self._next_key_pem, reply)
+        self._current = _keep(self._file, self._next_key_pem, reply)
         self._next_key_pem = b""
 
     async def recover(self, address: str) -> None:
@@ -77,7 +75,7 @@ class Credentials:
             csr_pem=csr_pem,
             signature=identity.sign_renewal(self._current.key_pem, csr_pem),
         )
-        await self.accept(
+        self.accept(
             await ask(
                 enrolment_address(address), RENEW, request, codec.renew_request, codec.enrol_reply, self._current.ca_pem
             )
@@ -89,11 +87,11 @@ class Credentials:
         return identity.signing_request(identity.key_from_pem(self._next_key_pem))
 
 
-async def _keep(file: IdentityFile, key_pem: bytes, reply: EnrolReply) -> Identity:
+def _keep(file: IdentityFile, key_pem: bytes, reply: EnrolReply) -> Identity:
     if isinstance(reply, Refused):
         raise EnrolmentRefused(reply)
     if not key_pem or not identity.is_for_key(identity.load_certificate(reply.certificate_pem), key_pem):
         raise BadInput("the certificate is not for the key we asked for")
     fresh = Identity(key_pem=key_pem, certificate_pem=reply.certificate_pem, ca_pem=reply.ca_pem)
-    await asyncio.to_thread(file.save, fresh)
+    file.save(fresh)
     return fresh

@@ -35,3 +35,4 @@ class Denied(MainstayError):
     """The other side refused; trying again the same way will not help."""
 
     code = "denied"
+    retry_after_seconds: float | None = None  # unless it says when

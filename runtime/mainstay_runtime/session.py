@@ -19,7 +19,7 @@ SaidContra = TypeVar("SaidContra", contravariant=True)
 HeardCo = TypeVar("HeardCo", covariant=True)
 Heard = TypeVar("Heard")
 
-SEND_SECONDS = 10.0  # for the carrier to take one message
+SEND_SECONDS = 5.0  # for the carrier to take one message
 
 
 class Stream(Protocol[SaidContra, HeardCo]):
@@ -57,6 +57,11 @@ class Outbox(Generic[Said]):
         if self.closed_because is not None:
             raise Unavailable(f"session is closed: {self.closed_because}")
         self._waiting.append(message)
+        self._changed.set()
+
+    def put_first(self, message: Said) -> None:
+        """Before all that waits; into an outbox that is closed already it goes unread."""
+        self._waiting.appendleft(message)
         self._changed.set()
 
     def close(self, reason: str, last_word: Said | None = None) -> None:

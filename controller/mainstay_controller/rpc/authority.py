@@ -17,19 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mainstay_controller.rpc.refusals import WrongCa
 from mainstay_runtime import identity
 from mainstay_runtime.clock import Clock, Rng
-from mainstay_runtime.errors import Denied
 from mainstay_runtime.identity import CONTROLLER_NAME, Identity, IdentityFile, PeerIdentity, Role
 
 CA_VALIDITY = timedelta(days=3650)
 SKEW = timedelta(hours=1)  # clocks of hosts differ
-
-
-class WrongCa(Denied):
-    """This certificate was not issued by this cloud's authority."""
-
-    code = "wrong-ca"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,138 @@
+"""The gRPC doors of a controller: sessions with mutual TLS on one port, enrolment with server TLS on the next.
+
+Two ports, for Python's gRPC can demand a client certificate or not ask for one, and nothing between.  On 8250 nobody speaks without a
+certificate of this cloud; on 8251 those speak who have none yet, or none that TLS accepts any more.  The server's own
+certificate lives in memory, is made anew long before it expires, and is handed to every handshake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import grpc.aio
+
+from mainstay_controller.rpc.authority import Authority
+from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.sessions import Sessions
+from mainstay_proto import codec
+from mainstay_proto.codec import Wire
+from mainstay_proto.messages import Down, Up
+from mainstay_runtime import identity
+from mainstay_runtime.channel import failures_told
+from mainstay_runtime.errors import Denied, Unavailable
+from mainstay_runtime.identity import Role
+from mainstay_runtime.tasks import background
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+Context = grpc.aio.ServicerContext[Up, Down]
+
+STOP_GRACE_SECONDS = 2.0
+WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a storm into CANCELLED
+
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a second controller on the port is an error, not a lottery
+    ("grpc.http2.bdp_probe", 0),  # a third less work per heartbeat
+    ("grpc.server.max_pending_requests", WAITING_MAX),
+    ("grpc.server.max_pending_requests_hard_limit", WAITING_MAX),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What stands behind the ports."""
+
+    controller_id: str
+    authority: Authority
+    enrolment: Enrolment
+    sessions: Sessions
+
+
+@asynccontextmanager
+async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
+    """Sessions on `port`, enrolment on the one above, while the block runs."""
+    certificate = OwnCertificate(doors.authority, doors.controller_id)
+    sessions = grpc.aio.server(options=OPTIONS)
+    sessions.add_generic_rpc_handlers([_session_service(doors.sessions)])
+    sessions.add_secure_port(f"{host}:{port}", certificate.credentials(ask_for_clients=True))
+    enrolment = grpc.aio.server(options=OPTIONS)
+    enrolment.add_generic_rpc_handlers([_enrolment_service(doors.enrolment)])
+    enrolment.add_secure_port(f"{host}:{port + 1}", certificate.credentials(ask_for_clients=False))
+    async with background(doors.sessions.keep_pulse, doors.sessions.keep_out_the_revoked):
+        try:
+            await sessions.start()
+            await enrolment.start()
+            yield
+        finally:
+            doors.sessions.close_all("the controller stops")
+            await sessions.stop(STOP_GRACE_SECONDS)
+            await enrolment.stop(None)
+
+
+class OwnCertificate:
+    """The controller's own, made anew when it is due; gRPC asks at every handshake, from a thread of its own."""
+
+    def __init__(self, authority: Authority, controller_id: str) -> None:
+        self._authority = authority
+        self._controller_id = controller_id
+        self._current = authority.identity_for(Role.CONTROLLER, controller_id)
+
+    def credentials(self, *, ask_for_clients: bool) -> grpc.ServerCredentials:
+        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._renewed, ask_for_clients)
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        pair = (self._current.key_pem, self._current.certificate_pem)
+        return grpc.ssl_server_certificate_configuration([pair], self._authority.ca.ca_pem)
+
+    def _renewed(self) -> grpc.ServerCertificateConfiguration:
+        if self._current.renewal_is_due(self._authority.clock.now()):
+            self._current = self._authority.identity_for(Role.CONTROLLER, self._controller_id)
+        return self._configuration()
+
+
+def _session_service(sessions: Sessions) -> grpc.GenericRpcHandler:
+    async def session(requests: AsyncIterator[Up], context: Context) -> None:
+        (certificate_pem,) = context.auth_context()["x509_pem_cert"]
+        try:
+            peer = identity.named_by(identity.load_certificate(certificate_pem))
+        except Denied as error:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        await sessions.serve(peer, _ServerStream(requests, context))
+
+    method = grpc.stream_stream_rpc_method_handler(session, codec.up.decode, codec.down.encode)
+    return grpc.method_handlers_generic_handler("mainstay.agent.v1.Agents", {"Session": method})
+
+
+def _enrolment_service(enrolment: Enrolment) -> grpc.GenericRpcHandler:
+    enrol = _unary(enrolment.enrol, codec.enrol_request, codec.enrol_reply)
+    renew = _unary(enrolment.recover, codec.renew_request, codec.enrol_reply)
+    return grpc.method_handlers_generic_handler("mainstay.agent.v1.Enrolment", {"Enrol": enrol, "Renew": renew})
+
+
+def _unary(
+    answer: Callable[[Question], Awaitable[Answer]], question: Wire[Question], reply: Wire[Answer]
+) -> grpc.RpcMethodHandler[Question, Answer]:
+    async def handle(request: Question, _context: object) -> Answer:
+        return await answer(request)
+
+    return grpc.unary_unary_rpc_method_handler(handle, question.decode, reply.encode)
+
+
+class _ServerStream:
+    def __init__(self, requests: AsyncIterator[Up], context: Context) -> None:
+        self._requests = requests
+        self._context = context
+
+    async def send(self, message: Down) -> None:
+        with failures_told():
+            await self._context.write(message)
+
+    async def receive(self) -> Up:
+        try:
+            with failures_told():
+                return await anext(self._requests)
+        except StopAsyncIteration as error:
+            raise Unavailable("the agent ended the session") from error

@@ -1,0 +1,222 @@
+"""All live sessions of this controller: who is let in, what is said and heard, and how a session ends.
+
+The promise: the fleet sees each session opened, received from and closed in that order; a session that stops, for whatever reason, is
+closed and says why; no two live sessions here have the same identity.
+
+Which of two is right?  The older one, while it is heard: a newcomer is refused `duplicate-session` and told to come back after a beat.
+An older one that has been silent for longer than a beat and a half is taken for half dead and gives way.  So a copied
+identity cannot push out a living agent, and a broken connection cannot lock out its own agent for longer than that.
+
+It knows nothing of gRPC: `serve` takes any Stream."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from mainstay_controller.fleet.enrolment import EnrolmentBook
+from mainstay_controller.fleet.sessions import SessionSink
+from mainstay_controller.rpc import refusals
+from mainstay_controller.rpc.admission import Admission
+from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.refusals import BadHello, DuplicateSession, Revoked, WrongIdentity, WrongRole, later
+from mainstay_proto.messages import (
+    CommandResult,
+    Down,
+    Goodbye,
+    GuestEvent,
+    Hello,
+    Pulse,
+    Redirect,
+    Refused,
+    RenewCertificate,
+    Seen,
+    UnknownMessage,
+    Up,
+    Welcome,
+)
+from mainstay_runtime.clock import Clock
+from mainstay_runtime.errors import BadInput, Denied, MainstayError, Unavailable
+from mainstay_runtime.identity import PeerIdentity, Role
+from mainstay_runtime.logs import logger
+from mainstay_runtime.session import Outbox, Stream, converse, next_of
+
+log = logger(__name__)
+
+HELLO_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+SCAN_SECONDS = 1.0
+RECHECK_SECONDS = 5.0
+BEATS_OF_LIFE = 1.5  # heard within this many beats: alive
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """One live session (fleet.sessions.AgentSession)."""
+
+    agent_id: str
+    hosts: tuple[str, ...]
+    peer: PeerIdentity
+    clock: Clock
+    heard_at: float
+    sent_at: float
+    beat_seconds: float = 1.0
+    pulse_seconds: float = 1.0
+    outbox: Outbox[Down] = field(default_factory=Outbox)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @staticmethod
+    def begun_by(hello: Hello, peer: PeerIdentity, clock: Clock) -> Session:
+        now = clock.monotonic()
+        hosts = tuple(host.host_id for host in hello.hosts)
+        return Session(agent_id=hello.agent_id, hosts=hosts, peer=peer, clock=clock, heard_at=now, sent_at=now)
+
+    def send(self, down: Down) -> None:
+        self.outbox.put(down)
+        self.sent_at = self.clock.monotonic()
+
+    def close(self, reason: str, last_word: Refused | Redirect | None = None) -> None:
+        self.outbox.close(reason, last_word)
+
+    def welcomed(self, welcome: Welcome) -> None:
+        self.outbox.put_first(welcome)
+        self.beat_seconds = welcome.ping_interval_seconds
+        self.pulse_seconds = welcome.ping_interval_seconds * welcome.ping_timeout_factor
+
+    @property
+    def ended_because(self) -> str:
+        return self.outbox.closed_because or ""
+
+    def hears(self) -> None:
+        self.heard_at = self.clock.monotonic()
+
+    def lives_for_seconds(self) -> float:
+        """How long it still counts as alive if nothing more is heard; negative: it does not."""
+        return self.heard_at + BEATS_OF_LIFE * self.beat_seconds - self.clock.monotonic()
+
+
+class Sessions:
+    def __init__(
+        self, *, sink: SessionSink, book: EnrolmentBook, enrolment: Enrolment, admission: Admission, clock: Clock
+    ) -> None:
+        self._sink = sink
+        self._book = book
+        self._enrolment = enrolment
+        self._admission = admission
+        self._clock = clock
+        self._live: dict[str, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    async def serve(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> None:
+        """One session from its first word to its last.  The peer's certificate has been verified."""
+        try:
+            await self._admission.admit()
+            session, hello = await self._let_in(peer, stream)
+            try:
+                await self._hold(session, hello, stream)
+            finally:
+                self._live.pop(session.agent_id)
+                session.ended.set()
+        except Denied as error:
+            await _turn_away(peer, refusals.told(error), stream)
+        except Unavailable as lost:
+            log.info("lost before its session began", peer=peer.id, why=str(lost))
+        except Exception:
+            log.exception("session failed", peer=peer.id)
+
+    def close_all(self, reason: str, last_word: Redirect | Refused | None = None) -> None:
+        for session in self._live.values():
+            session.close(reason, last_word)
+
+    async def keep_pulse(self) -> None:
+        """For ever: a word to every agent to which nothing was said for a while, so that it knows that we live."""
+        while True:
+            await self._clock.sleep(SCAN_SECONDS)
+            now = self._clock.monotonic()
+            for session in self._live.values():
+                if now - session.sent_at >= session.pulse_seconds:
+                    with suppress(Unavailable):  # it is about to end by itself
+                        session.send(Pulse())
+
+    async def keep_out_the_revoked(self) -> None:
+        """For ever: end the sessions of those who were removed, by whichever controller."""
+        while True:
+            await self._clock.sleep(RECHECK_SECONDS)
+            try:
+                revoked = await self._book.revoked_among(self._live.keys())
+            except MainstayError as error:
+                log.warning("revocations could not be checked", why=str(error))
+                continue
+            for agent_id in revoked & self._live.keys():
+                self._live[agent_id].close("revoked", refusals.told(Revoked()))
+
+    async def _let_in(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> tuple[Session, Hello]:
+        hello = await next_of(stream, HELLO_SECONDS)
+        if not isinstance(hello, Hello):
+            raise BadHello
+        if peer.role is not Role.AGENT:
+            raise WrongRole(f"a {peer.role} holds no session")
+        if peer.id != hello.agent_id:
+            raise WrongIdentity(f"the certificate is of {peer.id}, the hello of {hello.agent_id}")
+        refusals.check(await self._book.standing(peer.role, peer.id))
+        await self._make_room_for(peer.id)
+        session = self._live[peer.id] = Session.begun_by(hello, peer, self._clock)
+        return session, hello
+
+    async def _make_room_for(self, agent_id: str) -> None:
+        while (older := self._live.get(agent_id)) is not None:
+            lives_for_seconds = older.lives_for_seconds()
+            if lives_for_seconds > 0:
+                raise later(DuplicateSession(), lives_for_seconds)
+            older.close("silent, and replaced by a newer session")
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await older.ended.wait()
+            except TimeoutError as error:
+                raise later(DuplicateSession(), CLOSE_SECONDS) from error
+
+    async def _hold(self, session: Session, hello: Hello, stream: Stream[Down, Up]) -> None:
+        answer = await self._sink.opened(hello, session.peer, session)
+        if isinstance(answer, Refused):
+            await _turn_away(session.peer, answer, stream)
+            return
+        session.welcomed(answer)
+        try:
+            await converse(stream, session.outbox, partial(self._hear, session))
+        finally:
+            session.close("the connection broke")
+            await self._sink.closed(session, session.ended_because)
+
+    async def _hear(self, session: Session, up: Up) -> None:
+        session.hears()
+        match up:
+            case CommandResult(command_id=id) | GuestEvent(event_id=id):
+                await self._sink.received(session, up)
+                session.send(Seen(ids=(id,)))
+            case RenewCertificate():
+                await self._renew(session, up)
+            case Goodbye():
+                await self._sink.received(session, up)
+                session.close(f"goodbye: {up.reason}")
+            case UnknownMessage():
+                log.info("message of an unknown kind ignored", agent=session.agent_id, kind=up.kind)
+            case Hello():
+                session.close("a second hello", refusals.told(BadHello("a session has one Hello")))
+            case _:
+                await self._sink.received(session, up)
+
+    async def _renew(self, session: Session, request: RenewCertificate) -> None:
+        try:
+            session.send(await self._enrolment.renew(session.peer, request.csr_pem))
+        except (Denied, BadInput) as error:
+            log.warning("certificate not renewed", agent=session.agent_id, code=error.code, why=str(error))
+
+
+async def _turn_away(peer: PeerIdentity, refused: Refused, stream: Stream[Down, Up]) -> None:
+    log.warning("session refused", peer=peer.id, code=refused.code, why=refused.detail)
+    with suppress(Unavailable):  # gone without waiting for the answer
+        await stream.send(refused)
