@@ -1,0 +1,228 @@
+"""One KVM or QEMU host behind its libvirt daemon, as the driver port.
+
+What is asked of a guest is recorded before libvirt is asked.  A call without an answer leaves that record as it is: events, or the
+next look, complete it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import libvirt
+
+from mainstay_agent.driver import DriverEvent, EventFeed, Outcome, failed, refused, unknown
+from mainstay_agent.drivers.libvirt import deeds, facts
+from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidway, Work
+from mainstay_agent.drivers.libvirt.domain_xml import Habitat
+from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
+from mainstay_agent.drivers.libvirt.meanings import answer_to
+from mainstay_agent.drivers.libvirt.records import Intent, Phase, Records
+from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
+from mainstay_agent.drivers.libvirt.watch import Watch
+from mainstay_proto.messages import GuestReport, GuestSpec, HostFacts, RunState
+from mainstay_runtime.clock import Clock
+from mainstay_runtime.errors import BadInput, DeadlineExceeded, MainstayError, Unavailable
+from mainstay_runtime.logs import logger
+from mainstay_runtime.tasks import Nursery
+
+OPEN_SECONDS = 10.0
+ADOPT_SECONDS = 5.0
+SHUTDOWN_POLL_SECONDS = 0.2
+
+NO_ANSWER = (DeadlineExceeded, Hung, LostMidway)
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A start on its way through a thread, which may take longer than its caller waits."""
+
+    spec: GuestSpec
+    habitat: Habitat
+    revoked: threading.Event = field(default_factory=threading.Event)  # by a destroy that came after it
+    landed: threading.Event = field(default_factory=threading.Event)
+
+    def fly(self, line: libvirt.virConnect) -> Outcome:
+        try:
+            return deeds.start(line, self.spec, self.habitat, self.revoked)
+        finally:
+            self.landed.set()
+
+
+class LibvirtDriver:
+    def __init__(self, settings: LibvirtSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._records = Records(settings.state_dir)
+        self._feed = EventFeed([settings.host_id])
+        self._flights: dict[str, Flight] = {}
+        self._watch = Watch(settings.host_id, self._records, self._feed, self._start_is_out)
+        self._connection = Connection(settings, clock, self._watch.heard)
+        self._domain_type = settings.domain_type
+        self._facts: HostFacts | None = None
+        self._while_open = AsyncExitStack()
+
+    # --- the driver itself ---
+
+    async def open(self) -> None:
+        self._records.load()
+        self._domain_type = await _domain_type(self._settings)
+        await self._connection.open(OPEN_SECONDS)
+        await self.hosts(ADOPT_SECONDS)
+        await self._look(ADOPT_SECONDS, afresh=True)
+        nursery = await self._while_open.enter_async_context(Nursery(_report_failure))
+        nursery.adopt(self._connection.keep(self._watch.lost, self._back), "libvirt connection")
+
+    async def close(self) -> None:
+        await self._while_open.aclose()
+        await self._connection.close()
+        self._feed.close()
+
+    def capabilities(self) -> frozenset[str]:
+        return facts.CAPABILITIES[self._domain_type]
+
+    def events(self) -> AsyncIterator[DriverEvent]:
+        return self._feed.listen()
+
+    async def _back(self) -> None:
+        try:
+            await self._look(ADOPT_SECONDS, afresh=True)
+        except (MainstayError, libvirt.libvirtError) as error:
+            log.warning(
+                "hypervisor is back and does not tell its guests", host=self._settings.host_id, reason=str(error)
+            )
+        self._watch.back()
+
+    # --- questions ---
+
+    async def hosts(self, deadline_seconds: float) -> tuple[HostFacts, ...]:
+        """The last known, while the daemon does not answer."""
+        try:
+            self._facts = await self._connection.ask(
+                lambda line: facts.of_host(line, self._settings, self.capabilities()), deadline_seconds
+            )
+        except (*NO_ANSWER, Unavailable):
+            if self._facts is None:
+                raise
+        return (self._facts,)
+
+    async def guests(self, host_id: str, deadline_seconds: float) -> tuple[GuestReport, ...] | None:
+        try:
+            return await self._look(deadline_seconds, afresh=False)
+        except (MainstayError, libvirt.libvirtError) as error:
+            log.info("hypervisor does not tell its guests", host=host_id, reason=str(error))
+            return None
+
+    async def _look(self, deadline_seconds: float, *, afresh: bool) -> tuple[GuestReport, ...]:
+        before = self._records.all()
+        trusted = frozenset[str]() if afresh else frozenset(before)
+        migrating = frozenset(vm_id for vm_id, record in before.items() if record.intent is Intent.MIGRATE)
+        sightings = await self._connection.ask(lambda line: deeds.look(line, trusted, migrating), deadline_seconds)
+        return self._watch.saw(before, sightings, afresh=afresh)
+
+    # --- life ---
+
+    async def start(self, host_id: str, spec: GuestSpec, deadline_seconds: float) -> Outcome:
+        if self._start_is_out(spec.vm_id):
+            return unknown("in-flight", "an earlier start of this guest is not answered yet")
+        deadline = self._clock.monotonic() + deadline_seconds
+        standing = await self._do(lambda line: deeds.standing(line, spec), deadline_seconds)
+        if standing is not deeds.NOT_RUNNING:
+            return self._doubted(standing, spec.vm_id)
+        flight = self._flights[spec.vm_id] = Flight(spec=spec, habitat=self._habitat())
+        before = self._records.get(spec.vm_id)
+        ours = self._watch.expect(spec.vm_id, spec.epoch, Phase.STARTING)
+        outcome = await self._do(flight.fly, deadline - self._clock.monotonic())
+        if outcome.state in (RunState.REFUSED, RunState.FAILED) or outcome.code == Hung.code:
+            flight.landed.set()
+            self._watch.restore(ours, before)
+        return outcome
+
+    def _doubted(self, outcome: Outcome, vm_id: str) -> Outcome:
+        """`Refused` tells that this call changed nothing; an earlier one that was never answered still may."""
+        record = self._records.get(vm_id)
+        if outcome.code == Unavailable.code and record is not None and record.phase in (Phase.STARTING, Phase.RUNNING):
+            return unknown(outcome.code, outcome.detail)
+        return outcome
+
+    def _start_is_out(self, vm_id: str) -> bool:
+        flight = self._flights.get(vm_id)
+        return flight is not None and not flight.landed.is_set()
+
+    def _habitat(self) -> Habitat:
+        return Habitat(
+            domain_type=self._domain_type,
+            vnc_listen=self._settings.vnc_listen,
+            console_dir=self._settings.console_dir,
+            watchdog_action=self._settings.watchdog_action,
+            emulator=self._settings.emulator,
+            memory_mib=None if self._facts is None else self._facts.memory_mib,
+        )
+
+    async def shutdown(self, host_id: str, vm_id: str, grace_seconds: float, deadline_seconds: float) -> Outcome:
+        """A guest that obeys only after its grace still counts as shut down by us."""
+        begun = self._clock.monotonic()
+        self._watch.intend(vm_id, Intent.SHUTDOWN)
+        pressed = await self._do(lambda line: deeds.press_power_button(line, vm_id), deadline_seconds)
+        if not pressed.done:
+            return pressed
+        while (waited := self._clock.monotonic() - begun) < min(grace_seconds, deadline_seconds):
+            outcome = await self._do(lambda line: deeds.is_off(line, vm_id), deadline_seconds - waited)
+            if outcome is not deeds.STILL_ON:
+                return outcome
+            await self._clock.sleep(SHUTDOWN_POLL_SECONDS)
+        return failed("grace-over") if grace_seconds <= deadline_seconds else unknown()
+
+    async def destroy(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
+        if (flight := self._flights.get(vm_id)) is not None:
+            flight.revoked.set()
+        before = self._records.get(vm_id)
+        ours = self._watch.intend(vm_id, Intent.DESTROY)
+        outcome = await self._do(lambda line: deeds.destroy(line, vm_id), deadline_seconds)
+        if outcome.done:
+            self._watch.is_gone(vm_id)
+        elif outcome.state is not RunState.UNKNOWN:
+            self._watch.restore(ours, before)
+        return outcome
+
+    async def reboot(self, host_id: str, vm_id: str, forced: bool, deadline_seconds: float) -> Outcome:
+        return await self._do(lambda line: deeds.reboot(line, vm_id, forced), deadline_seconds)
+
+    async def pause(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
+        return await self._do(lambda line: deeds.pause(line, vm_id), deadline_seconds)
+
+    async def resume(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
+        return await self._do(lambda line: deeds.resume(line, vm_id), deadline_seconds)
+
+    async def forget(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
+        if self._start_is_out(vm_id):
+            return refused("running", "its start is not answered yet")
+        outcome = await self._do(lambda line: deeds.forget(line, vm_id), deadline_seconds)
+        if outcome.done:
+            self._records.drop(vm_id)
+        return outcome
+
+    async def _do(self, deed: Work[Outcome], deadline_seconds: float) -> Outcome:
+        try:
+            return await self._connection.do(deed, deadline_seconds)
+        except NO_ANSWER as error:
+            return unknown(error.code, str(error))
+        except (Unavailable, BadInput) as error:
+            return refused(error.code, str(error))
+        except libvirt.libvirtError as error:
+            return answer_to(error)
+
+
+async def _domain_type(settings: LibvirtSettings) -> DomainType:
+    if settings.domain_type is not DomainType.AUTO:
+        return settings.domain_type
+    if settings.uri.startswith("test:"):
+        return DomainType.TEST
+    return DomainType.KVM if await kvm_runs_guests() else DomainType.QEMU
+
+
+def _report_failure(name: str, error: Exception) -> None:
+    log.error("the libvirt driver's task failed", task=name, exc_info=error)
