@@ -1,0 +1,308 @@
+"""The case of one silent host: evidence in, actions out.
+
+Whoever handles the case fills in what is known at this moment and performs what is asked; he then looks again.  Moments are readings of his own
+clock.  Observers' verdicts count only as answers to a question asked late enough: after the host was last heard, and after every hold that may be
+outstanding was over, by the age an observer's view may have - so that no verdict from before can pass for one from after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from mainstay_controller.domain.ha.evidence import SlotSeen
+from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Proof, Rebooted, Released, Victim, proof_for
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
+
+WITNESSES_NEEDED = 2
+"""Where there are two."""
+
+
+class FencePolicy(StrEnum):
+    """What to do with a host that we cannot reach while its storage lives."""
+
+    KEEP = "keep"  # its guests run on
+    FENCE = "fence"  # they are released by poison, and moved
+
+
+class PowerState(StrEnum):
+    ON = "On"
+    OFF = "Off"
+    UNKNOWN = "Unknown"  # an error, a timeout, an answer not understood
+
+
+# --- what is known ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTiming:
+    """Of one profile: seconds after a renewal.
+
+    `quiet`: it should have come again.  `doomed` = V - W(1+rho): the owner's last pet; its guests are dead by its own hand or it will be reset.
+    `view_age_max`: how old the view may be from which a sound observer answers."""
+
+    quiet_seconds: float
+    doomed_seconds: float
+    view_age_max_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedPool:
+    """A pool on which the host has a lease slot."""
+
+    pool_id: PoolId
+    timing: LeaseTiming
+    holds_over_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an observer answered to a question asked at `asked_at`.  `moved`: an earlier answer of its in this case was another."""
+
+    slot: SlotSeen
+    asked_at: float
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerReading:
+    state: PowerState
+    asked_at: float
+    address: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
+
+    `poisoned_at`: when the poison was written, if it was.  `has_power`: a power controller is configured."""
+
+    host_id: HostId
+    boot_id: str
+    watchdog: bool
+    policy: FencePolicy
+    last_heard_at: float
+    now: float
+    pools: tuple[LeasedPool, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    pings: tuple[tuple[HostId, bool], ...] = ()
+    has_power: bool = False
+    power: PowerReading | None = None
+    power_off_ordered: bool = False
+    poisoned_at: float | None = None
+    victims: tuple[Victim, ...] = ()
+
+    def sound(self, pool: LeasedPool) -> list[Answer]:
+        """Answers on that pool by sound observers other than the host itself."""
+        return [
+            answer
+            for answer in self.answers
+            if answer.slot.pool_id == pool.pool_id
+            and answer.slot.host_id == self.host_id
+            and answer.slot.observer_id != self.host_id
+            and answer.slot.witness_sound
+        ]
+
+
+# --- what to do -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareDown:
+    """The host is proven dead, or unable to run any guest of its leased pools; guests without proof of their own stay its."""
+
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseGuests:
+    """These guests are proven gone, while others on the host may run."""
+
+    guests: tuple[tuple[VmId, Proof], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOff:
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poison:
+    pool_ids: tuple[PoolId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    reasons: tuple[str, ...]
+
+
+Action: TypeAlias = DeclareDown | ReleaseGuests | PowerOff | Poison | Wait
+
+
+def assess(case: Case) -> list[Action]:
+    proofs = tuple(proofs_in(case))
+    if speaks_for_the_host(proofs, case):
+        return [DeclareDown(proofs=proofs)]
+    actions: list[Action] = [*releases(proofs, case), *fencing(case)]
+    return actions or [Wait(reasons=tuple(why_it_waits(case)))]
+
+
+def speaks_for_the_host(proofs: tuple[Proof, ...], case: Case) -> bool:
+    if any(isinstance(proof, PoweredOff | Rebooted) for proof in proofs):
+        return True
+    given_up = {proof.pool_id for proof in proofs if isinstance(proof, LeaseExpired | Released)}
+    return bool(case.pools) and given_up >= {pool.pool_id for pool in case.pools}
+
+
+def releases(proofs: tuple[Proof, ...], case: Case) -> Iterator[ReleaseGuests]:
+    proven = [(victim.vm_id, proof_for(victim, proofs)) for victim in case.victims]
+    guests = tuple((vm_id, proof) for vm_id, proof in proven if proof is not None)
+    if guests:
+        yield ReleaseGuests(guests=guests)
+
+
+# --- proofs -----------------------------------------------------------------------------------------------------------
+
+
+def proofs_in(case: Case) -> Iterator[Proof]:
+    for found in (rebooted(case), powered_off(case)):
+        if found is not None:
+            yield found
+    for pool in case.pools:
+        for given_up in (lease_expired(case, pool), released(case, pool)):
+            if given_up is not None:
+                yield given_up
+
+
+def lease_expired(case: Case, pool: LeasedPool) -> LeaseExpired | None:
+    """Two sound witnesses where there are two, none of them contradicting, all asked late enough; of the boot we knew, and under
+    the newest generation anybody saw."""
+    there = case.sound(pool)
+    newest = max(((each.slot.generation, each.slot.sequence) for each in there), default=None)
+    dead = [
+        answer
+        for answer in there
+        if answer.slot.dead
+        and answer.slot.boot_id == case.boot_id
+        and (answer.slot.generation, answer.slot.sequence) == newest
+        and answer.asked_at >= question_counts_from(case, pool)
+    ]
+    if not case.watchdog or not dead or len(dead) < min(WITNESSES_NEEDED, len(there)):
+        return None
+    return LeaseExpired(
+        pool_id=pool.pool_id,
+        boot_id=case.boot_id,
+        generation=dead[0].slot.generation,
+        witnesses=tuple(sorted(answer.slot.observer_id for answer in dead)),
+    )
+
+
+def question_counts_from(case: Case, pool: LeasedPool) -> float:
+    return max(case.last_heard_at, pool.holds_over_at) + pool.timing.view_age_max_seconds
+
+
+def released(case: Case, pool: LeasedPool) -> Released | None:
+    there = case.sound(pool)
+    newest = max((answer.slot.generation for answer in there), default=None)
+    for answer in there:
+        slot = answer.slot
+        late_enough = answer.asked_at >= case.last_heard_at + pool.timing.view_age_max_seconds
+        if slot.released and slot.boot_id == case.boot_id and slot.generation == newest and late_enough:
+            return Released(
+                pool_id=pool.pool_id, boot_id=slot.boot_id, generation=slot.generation, told_by=slot.observer_id
+            )
+    return None
+
+
+def rebooted(case: Case) -> Rebooted | None:
+    """A slot of this host was seen to change to another boot id than the one we knew.  That it merely bears another is nothing: it may be older."""
+    for pool in case.pools:
+        for answer in case.sound(pool):
+            if answer.slot.boot_id != case.boot_id and answer.moved:
+                return Rebooted(
+                    old_boot_id=case.boot_id, new_boot_id=answer.slot.boot_id, seen_by=answer.slot.observer_id
+                )
+    return None
+
+
+def powered_off(case: Case) -> PoweredOff | None:
+    """Off, read after the host fell silent.  Where somebody can see its slots they must agree: a host that renews is not off, whatever
+    a power controller says (it may lie, or belong to another host)."""
+    reading = case.power
+    if reading is None or reading.state is not PowerState.OFF or reading.asked_at < case.last_heard_at:
+        return None
+    if any(not is_still(answer, pool.timing.quiet_seconds) for pool in case.pools for answer in case.sound(pool)):
+        return None
+    return PoweredOff(address=reading.address)
+
+
+def is_still(answer: Answer, seconds: float) -> bool:
+    return answer.slot.unchanged_seconds > seconds
+
+
+# --- fencing ----------------------------------------------------------------------------------------------------------
+
+
+def fencing(case: Case) -> Iterator[PowerOff | Poison]:
+    if case.has_power and not case.power_off_ordered:
+        why = why_power_off(case)
+        if why:
+            yield PowerOff(why=why)
+    renewing = tuple(pool.pool_id for pool in case.pools if renews(case, pool))
+    if case.policy is FencePolicy.FENCE and renewing and case.poisoned_at is None:
+        yield Poison(pool_ids=renewing)
+
+
+def renews(case: Case, pool: LeasedPool) -> bool:
+    return any(not is_still(answer, pool.timing.quiet_seconds) for answer in case.sound(pool))
+
+
+def why_power_off(case: Case) -> str:
+    """Empty: it may not be powered off (yet).
+
+    Under `keep` only a host is powered off whose leases have all run so low that its guests are dead by its own hand or will be with its watchdog;
+    so it costs nothing that was not lost.  Under `fence` also one of whose storage nobody can tell, and one that does not obey the poison."""
+    seen = [pool for pool in case.pools if case.sound(pool)]
+    doomed = all(is_still(answer, pool.timing.doomed_seconds) for pool in seen for answer in case.sound(pool))
+    if seen and doomed:
+        return "its leases have run out of renewals"
+    if case.policy is FencePolicy.KEEP:
+        return ""
+    if not seen:
+        return "nobody can see its storage, and the policy is fence"
+    if case.poisoned_at is not None and case.now - case.poisoned_at > max(p.timing.doomed_seconds for p in seen):
+        return "it does not obey the poison"
+    return ""
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def why_it_waits(case: Case) -> Iterator[str]:
+    for pool in case.pools:
+        yield why_pool_waits(case, pool)
+    if not case.pools:
+        yield "it has no pool with leases, so that only its power controller or its own return can show it dead"
+    if case.power is not None:
+        yield f"power controller {case.power.address} says {case.power.state} {case.power.detail}".rstrip()
+    elif not case.has_power:
+        yield "no power controller is configured"
+    for observer_id, answered in case.pings:
+        yield f"{observer_id} {'gets' if answered else 'gets no'} answer to a ping"
+
+
+def why_pool_waits(case: Case, pool: LeasedPool) -> str:
+    there = case.sound(pool)
+    if not there:
+        return f"pool {pool.pool_id}: no sound observer"
+    unchanged = min(answer.slot.unchanged_seconds for answer in there)
+    if renews(case, pool):
+        kept = " and the policy is keep" if case.policy is FencePolicy.KEEP else ""
+        return f"pool {pool.pool_id}: its lease was renewed {unchanged:.1f} s ago{kept}: its guests run"
+    if not case.watchdog:
+        return f"pool {pool.pool_id}: lease unchanged for {unchanged:.1f} s, which without a watchdog proves nothing"
+    if case.now < pool.holds_over_at:
+        return f"pool {pool.pool_id}: a hold may be outstanding for {pool.holds_over_at - case.now:.1f} s more"
+    return f"pool {pool.pool_id}: lease unchanged for {unchanged:.1f} s, waiting for it to expire"
