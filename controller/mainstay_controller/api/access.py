@@ -99,6 +99,15 @@ async def visible(caller: Caller, scope: ListScope, store: Store) -> list[Where]
     return [*await _asked_for(caller, scope, store), *await _within_reach(caller, store)]
 
 
+async def accounts_within_reach(caller: Caller, store: Store) -> list[Account] | None:
+    """For rows that name an account but no domain; None: all accounts."""
+    if caller.sees_everything:
+        return None
+    if caller.role is not Role.DOMAIN_ADMIN:
+        return [caller.account]
+    return await store.accounts.find(any_of("domain_id", [domain.id for domain in await subtree(caller.domain, store)]))
+
+
 def is_within(domain: DomainRecord, top: DomainRecord) -> bool:
     return domain.path == top.path or domain.path.startswith(top.path.rstrip("/") + "/")
 

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from mainstay_controller.api.commands import discovery, zones
+from mainstay_controller.api.commands import (
+    clusters,
+    discovery,
+    events,
+    hosts,
+    incidents,
+    jobs,
+    pods,
+    service_offerings,
+    storage_pools,
+    templates,
+    virtual_machines,
+    zones,
+)
 from mainstay_controller.api.registry import Registry
 
 ALL: Registry = Registry(
     (
         *discovery.discovery_commands(lambda: ALL),
         *zones.COMMANDS,
+        *pods.COMMANDS,
+        *clusters.COMMANDS,
+        *hosts.COMMANDS,
+        *storage_pools.COMMANDS,
+        *service_offerings.COMMANDS,
+        *templates.COMMANDS,
+        *virtual_machines.COMMANDS,
+        *jobs.COMMANDS,
+        *events.COMMANDS,
+        *incidents.COMMANDS,
     )
 )

@@ -1,0 +1,69 @@
+"""Hosts: add, change, and see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mainstay_controller.api.access import ROOT_READS, Caller
+from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.views import hosts as views
+from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
+from mainstay_controller.domain.states import HostState, ResourceState
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListHosts(Listing):
+    """Lists hosts."""
+
+    id: Annotated[HostId | None, "the ID of the host", Filter()] = None
+    name: Annotated[str | None, "the name of the host", Filter()] = None
+    zone_id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
+    pod_id: Annotated[PodId | None, "the ID of the pod", Filter()] = None
+    cluster_id: Annotated[ClusterId | None, "the ID of the cluster", Filter()] = None
+    state: Annotated[HostState | None, "the connection state of the host", Filter()] = None
+    resource_state: Annotated[ResourceState | None, "the resource state of the host", Filter()] = None
+    type: Annotated[str | None, "the host type"] = None
+    hypervisor: Annotated[str | None, "the hypervisor", Filter()] = None
+    management_server_id: Annotated[str | None, "the controller that holds its agent", Filter("controller_id")] = None
+    version: Annotated[str | None, "the version of its agent", Filter("agent_version")] = None
+    virtual_machine_id: Annotated[VmId | None, "only hosts this virtual machine may be migrated to"] = None
+    out_of_band_management_enabled: Annotated[bool | None, "whether its power controller is configured and on"] = None
+    out_of_band_management_power_state: Annotated[str | None, "what its power controller last said"] = None
+    ha_host: Annotated[bool | None, "whether it carries the tag of hosts kept for HA (ha.tag)"] = None
+    details: Annotated[tuple[str, ...], "which details to show: all are always shown"] = ()
+
+
+async def _by_what_rows_do_not_say(request: ListHosts, _caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions: list[Where] = []
+    if request.type:
+        conditions.append(contains(("type",), request.type))
+    if request.virtual_machine_id:
+        vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+        conditions.append(eq("cluster_id", vm.cluster_id))
+    if request.out_of_band_management_enabled is not None:
+        having = [record.id for record in await cloud.store.out_of_band.find(eq("enabled", True))]
+        conditions.append((any_of if request.out_of_band_management_enabled else none_of)("id", having))
+    if request.out_of_band_management_power_state:
+        told = eq("power_state", request.out_of_band_management_power_state)
+        conditions.append(any_of("id", [record.id for record in await cloud.store.out_of_band.find(told)]))
+    if request.ha_host is not None:
+        kept = [host.id for host in await cloud.store.hosts.find(LIVE) if cloud.settings.ha_tag in host.tags]
+        conditions.append((any_of if request.ha_host else none_of)("id", kept))
+    return conditions
+
+
+list_hosts = listing(
+    "listHosts",
+    request=ListHosts,
+    rows=lambda store: store.hosts,
+    view=views.hosts,
+    roles=ROOT_READS,
+    keyword=("name", "state", "type"),
+    where=_by_what_rows_do_not_say,
+)
+
+COMMANDS = (list_hosts,)

@@ -1,0 +1,59 @@
+"""Jobs: what became of a call that was accepted, and what is under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from mainstay_controller.api.access import EVERYBODY, Caller, accounts_within_reach
+from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import jobs as views
+from mainstay_controller.api.views import one
+from mainstay_controller.domain.ids import JobId
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.store.port import Where, any_of, at_least, eq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAsyncJobResult:
+    job_id: Annotated[JobId, "the ID of the asynchronous job"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAsyncJobs(Listing):
+    """Lists asynchronous jobs, newest first."""
+
+    start_date: Annotated[datetime | None, "only jobs since then"] = None
+    list_all: Annotated[bool, "list the jobs of all accounts the caller may see"] = False
+
+
+@command("queryAsyncJobResult", roles=EVERYBODY)
+async def query_async_job_result(request: QueryAsyncJobResult, caller: Caller, cloud: Cloud) -> views.JobResultView:
+    """Retrieves the current status of an asynchronous job."""
+    return await one(views.job_results, await cloud.store.jobs.by_id(request.job_id), caller, cloud)
+
+
+async def _whose(request: ListAsyncJobs, caller: Caller, cloud: Cloud) -> list[Where]:
+    since = [at_least("created", request.start_date)] if request.start_date else []
+    if not request.list_all:
+        return [*since, eq("account_id", caller.account.id)]
+    accounts = await accounts_within_reach(caller, cloud.store)
+    return since if accounts is None else [*since, any_of("account_id", [account.id for account in accounts])]
+
+
+list_async_jobs = listing(
+    "listAsyncJobs",
+    request=ListAsyncJobs,
+    rows=lambda store: store.jobs,
+    view=views.jobs,
+    roles=EVERYBODY,
+    keyword=("command",),
+    order_by="created",
+    newest_first=True,
+    fixed=(),
+    where=_whose,
+)
+
+COMMANDS = (query_async_job_result, list_async_jobs)
