@@ -35,8 +35,9 @@ def load(shape: type[T], *, prefix: str, file: Path | None = None, given: Mappin
     hints = get_type_hints(shape)
     definitions: dict[str, Any] = {f.name: (_readable(hints[f.name]), _default(f)) for f in fields(shape)}
     model = create_model(shape.__name__, __base__=_sources(prefix, file), **definitions)
+    outright: dict[str, Any] = {name: value for name, value in (given or {}).items() if value is not None}
     try:
-        found = model(**{name: value for name, value in (given or {}).items() if value is not None})
+        found = model(**outright)
     except ValidationError as error:
         raise BadInput("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
     except tomllib.TOMLDecodeError as error:
