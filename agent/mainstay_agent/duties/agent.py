@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
-
 from mainstay_agent.duties import attend, beating, listening, observing
 from mainstay_agent.duties.book import Book, PoolOrders
 from mainstay_agent.duties.charge import Charge
@@ -18,11 +16,12 @@ from mainstay_agent.duties.commands import Commands
 from mainstay_agent.duties.ports import DutySettings, Hypervisor, Memory, Pinger, Uplink
 from mainstay_agent.duties.session import Session
 from mainstay_agent.lease.area import LeaseArea
-from mainstay_proto.messages import Command, Goodbye, Hello, HostFacts, Mounts, ReportRequest, Welcome
+from mainstay_proto.messages import Command, Hello, HostFacts, Mounts, ReportRequest, Welcome
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, Work, background
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 PROTOCOL_MINOR = 1
 
 
@@ -95,9 +94,6 @@ class Agent:
                 partial(observing.tell_sightings, charge),
             ]
         return loops
-
-    def goodbye(self, reason: str) -> None:
-        self._around.uplink.send(Goodbye(reason=reason))
 
     # --- link.port.Duties ---
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import structlog
-
 from mainstay_agent.duties import launch
 from mainstay_agent.duties.book import Entry, Wanted
 from mainstay_agent.duties.charge import Charge, Restarted
@@ -28,8 +26,9 @@ from mainstay_agent.duties.standing import Leave, Restart, judge
 from mainstay_agent.lease.area import LedgerEntry, Refused
 from mainstay_proto.messages import GuestEvent, GuestReport, GuestState, StopCause
 from mainstay_runtime.errors import DeadlineExceeded, Unavailable
+from mainstay_runtime.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def reconcile(charge: Charge) -> None:
@@ -173,8 +172,11 @@ async def _judge_restart(charge: Charge, situation: Situation, seen_at: float) -
     assert entry is not None, "only a guest with orders is judged"
     cause = told.cause if told is not None else StopCause.VANISHED
     verdict = judge(entry, cause, charge.clock.monotonic())
-    if isinstance(verdict, Restart) and not await charge.area.standing_authority(entry.spec.vm_id):
-        verdict = Leave(why="its lease lapsed since it was ordered")
+    if isinstance(verdict, Restart):
+        if not situation.leases_hold:
+            return False
+        if not await charge.area.standing_authority(entry.spec.vm_id):
+            verdict = Leave(why="its lease lapsed since it was ordered")
     match verdict:
         case Leave(why=why):
             await _leave(charge, entry, cause, why)

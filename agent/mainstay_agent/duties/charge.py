@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-import structlog
-
 from mainstay_agent.duties.book import Book, Wanted
 from mainstay_agent.duties.ports import DutySettings, Hypervisor, Pinger, Uplink
 from mainstay_agent.duties.view import Changes, View
@@ -22,9 +20,10 @@ from mainstay_proto.messages import (
     StopCause,
 )
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 MAYBE_RUNNING = (Wanted.STARTING, Wanted.RUNNING, Wanted.ARRIVING, Wanted.DEPARTING)
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import structlog
-
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
 from mainstay_agent.duties import guest_orders, migrating, observing
 from mainstay_agent.duties.answers import NOT_SUPPORTED, Answer, Deadline
@@ -36,8 +34,9 @@ from mainstay_proto.messages import (
     WatchHost,
 )
 from mainstay_runtime.errors import DeadlineExceeded, Unavailable
+from mainstay_runtime.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 ASKED_ANEW = (QueryGuests, ProbeHost, CheckPool, WatchHost)  # an old answer would be wrong
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-import structlog
-
 from mainstay_agent.driver import (
     Driver,
     DriverEvent,
@@ -30,8 +28,9 @@ from mainstay_agent.lease.area import (
 )
 from mainstay_proto.messages import GuestReport, HoldRequest, Sightings
 from mainstay_runtime.errors import BadInput, DeadlineExceeded, Unavailable
+from mainstay_runtime.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def listen_to_hypervisor(driver: Driver, charges: Mapping[str, Charge]) -> None:

@@ -11,22 +11,22 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
-import structlog
-
 from mainstay_agent.driver import Outcome, refused, unknown
 from mainstay_agent.drivers.simulated.bmc import SimulatedBmc
 from mainstay_agent.drivers.simulated.copies import Copy
 from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
+from mainstay_agent.lease.slots import Slot
 from mainstay_proto.messages import HostFacts, PoolMount, RunState, StopCause
 from mainstay_runtime.clock import Clock, Rng
 from mainstay_runtime.errors import BadInput
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
 ABSENT = "/absent"
 POOL_BYTES = 10 * 1024**4
 IMAGE_BYTES = 1024**3
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +58,20 @@ class SimulatedWorld:
         self.bmcs: dict[str, SimulatedBmc] = {}
         self.violations: list[str] = []
         self.volumes: dict[tuple[str, str], str] = {}  # pool id and path -> volume id
+        self.slots: dict[tuple[str, int], Slot] = {}  # pool id and number -> both sectors
         self.migration_acks_lost = False
+        self._watchdogs: dict[str, float] = {}  # boot id -> when it fires
         self._newest_writer: dict[str, int] = {}
-        self._calls = Nursery(self._call_broke)
+        self._tasks = Nursery(self._task_broke)
 
     async def __aenter__(self) -> SimulatedWorld:
-        await self._calls.__aenter__()
+        await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._calls.__aexit__(kind, error, trace)
+        await self._tasks.__aexit__(kind, error, trace)
 
     def add_host(self, facts: HostFacts) -> SimulatedHost:
         host = SimulatedHost(facts, self.rng, self._look_at_writers)
@@ -98,7 +100,7 @@ class SimulatedWorld:
     ) -> Outcome:
         """One call.  Late, it is UNKNOWN, and happens all the same unless the machine dies first."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._calls.adopt(self._serve(host, work, answer), f"call on {host.facts.name}")
+        self._tasks.adopt(self._serve(host, work, answer), f"call on {host.facts.name}")
         try:
             async with asyncio.timeout(deadline_seconds):
                 return await answer
@@ -116,12 +118,34 @@ class SimulatedWorld:
         if alive_since(host, boot_id) and not answer.done():
             answer.set_result(outcome)
 
-    def _call_broke(self, name: str, error: Exception) -> None:
+    def _task_broke(self, name: str, error: Exception) -> None:
         self.violations.append(f"{name}: {error!r}")
-        log.error("a simulated call broke", call=name, exc_info=error)
+        log.error("the simulation broke", task=name, exc_info=error)
 
     def can_reach(self, source: SimulatedHost, target: SimulatedHost) -> bool:
         return all(host.powered.is_set() and host.network_up for host in (source, target))
+
+    # --- what machines have ---
+
+    def arm_watchdog(self, host: SimulatedHost, timeout_seconds: float) -> None:
+        is_new = host.boot_id not in self._watchdogs
+        self._watchdogs[host.boot_id] = self.clock.monotonic() + timeout_seconds
+        if is_new:
+            self._tasks.adopt(self._watch(host), f"watchdog of {host.facts.name}")
+
+    def disarm_watchdog(self, host: SimulatedHost) -> None:
+        self._watchdogs.pop(host.boot_id, None)
+
+    async def _watch(self, host: SimulatedHost) -> None:
+        boot_id = host.boot_id
+        while (fires_at := self._watchdogs.get(boot_id)) is not None and alive_since(host, boot_id):
+            now = self.clock.monotonic()
+            if now >= fires_at:
+                log.warning("watchdog resets a simulated host", host=host.facts.name)
+                host.reset()
+            else:
+                await self.clock.sleep(fires_at - now)
+        self._watchdogs.pop(boot_id, None)
 
     def look_at_pool(self, mount: PoolMount, image_path: str | None) -> Outcome:
         """Every path is a mounted pool or a readable image, but those below /absent."""
@@ -135,6 +159,15 @@ class SimulatedWorld:
                 "image_bytes": str(IMAGE_BYTES),
             }
         return Outcome(state=RunState.DONE, answer=tuple(answer.items()))
+
+    async def ping(self, source: SimulatedHost, ip: str, deadline_seconds: float) -> bool | None:
+        """None: the source itself has no network."""
+        if not source.network_up:
+            return None
+        target = next((host for host in self.hosts.values() if host.facts.ip == ip), None)
+        answers = target is not None and self.can_reach(source, target)
+        await self.clock.sleep(self.pace.ping_seconds if answers else deadline_seconds)
+        return answers
 
     # --- faults to guests; those of machines are verbs of SimulatedHost ---
 

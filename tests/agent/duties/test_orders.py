@@ -1,0 +1,115 @@
+"""Orders: carried out once, answered always, and never against a lease or a newer epoch."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mainstay_agent.drivers.simulated.host import StorageCondition
+from mainstay_proto.messages import (
+    GuestState,
+    KernelBoot,
+    RunState,
+    StartGuest,
+    StopCause,
+    StopGuest,
+)
+from tests.kit.simulated_hosts import a_guest, a_site
+
+
+async def test_a_guest_starts_and_is_told_running() -> None:
+    async with a_site() as site:
+        result = await site.start("h1")
+
+        assert result.state is RunState.DONE
+        assert site.end().state() is GuestState.RUNNING
+
+
+async def test_a_command_sent_again_is_answered_and_not_repeated() -> None:
+    async with a_site() as site:
+        first = await site.order("h1", StartGuest(spec=a_guest()), id="same")
+        site.world.shut_down_guest("vm1")
+        await asyncio.sleep(1)
+
+        second = await site.order("h1", StartGuest(spec=a_guest()), id="same")
+
+        assert second == first
+        assert site.end().state() is GuestState.STOPPED
+
+
+async def test_a_command_sent_again_after_an_agent_restart_is_answered_and_not_repeated() -> None:
+    async with a_site() as site:
+        first = await site.order("h1", StartGuest(spec=a_guest()), id="same")
+        await site.stop_agent("h1")
+        await site.start_agent("h1")
+
+        second = await site.order("h1", StartGuest(spec=a_guest()), id="same")
+
+        assert second == first
+
+
+async def test_an_order_of_an_older_epoch_is_refused() -> None:
+    async with a_site() as site:
+        await site.start("h1", a_guest(epoch=5))
+
+        start = await site.start("h1", a_guest(epoch=4))
+        stop = await site.order("h1", StopGuest(vm_id="vm1", epoch=4, forced=True))
+
+        assert (start.state, start.code) == (RunState.REFUSED, "stale-epoch")
+        assert (stop.state, stop.code) == (RunState.REFUSED, "stale-epoch")
+        assert site.end().state() is GuestState.RUNNING
+
+
+async def test_a_newer_order_ends_the_older_copy_first() -> None:
+    async with a_site() as site:
+        await site.start("h1", a_guest(epoch=1))
+
+        result = await site.start("h1", a_guest(epoch=2))
+
+        assert result.state is RunState.DONE
+        assert site.end().guests()["vm1"].epoch == 2
+
+
+async def test_without_a_lease_nothing_starts() -> None:
+    async with a_site() as site:
+        site.world.hosts["h1"].set_storage(StorageCondition.HANGS)
+        await asyncio.sleep(30)
+
+        result = await site.start("h1")
+
+        assert (result.state, result.code) == (RunState.REFUSED, "no-lease")
+
+
+async def test_epoch_and_host_are_written_into_the_kernel_arguments() -> None:
+    async with a_site() as site:
+        kernel = KernelBoot(kernel="/k", initrd="/i", arguments="lab.epoch={epoch} lab.host={host}")
+
+        await site.start("h1", a_guest(epoch=7, kernel=kernel))
+
+        running = site.world.hosts["h1"].living("vm1")
+        assert running is not None
+        assert running.spec.kernel is not None
+        assert running.spec.kernel.arguments == "lab.epoch=7 lab.host=h1"
+
+
+async def test_a_stopped_guest_stays_stopped_whoever_says_it_crashed() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        await asyncio.sleep(5)
+
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1))
+        await asyncio.sleep(60)
+
+        assert result.state is RunState.DONE
+        assert site.end().guests()["vm1"].cause is StopCause.ORDERED
+        assert site.world.writers("vm1") == ()
+
+
+async def test_a_guest_that_does_not_obey_is_said_so() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        site.world.hang_guest("vm1")
+
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, grace_seconds=3))
+
+        assert (result.state, result.code) == (RunState.FAILED, "grace-over")
+        assert site.end().state() is GuestState.RUNNING
