@@ -82,6 +82,7 @@ class SimulatedDriver:
 
     async def _launch(self, host: SimulatedHost, copy: Copy) -> Outcome:
         await self._world.clock.sleep(self._world.pace.launch_seconds)
+        await host.daemon_answers.wait()
         storage = await host.until_storage_answers(copy.spec.pool_ids)
         if not copy.is_there:
             return failed("gone", copy.detail)

@@ -114,7 +114,7 @@ class SimulatedHost:
         return StorageCondition.OK
 
     def _pause_on_io_error(self, copy: Copy) -> None:
-        if copy.turn(Turn.IO_FAILED):
+        if self.turn(copy, Turn.IO_FAILED):
             copy.io_failed = True
             self._tell(GuestPausedOnIoError(host_id=self.host_id, vm_id=copy.spec.vm_id, epoch=copy.spec.epoch))
 

@@ -22,7 +22,7 @@ def lease_ports(world: SimulatedWorld, host: SimulatedHost, memory: BootMemory) 
     """For a LocalLeaseArea; `memory` outlives it and dies with the boot."""
     return AreaPorts(
         slots=SimulatedSlots(world, host),
-        killer=SimulatedKiller(host),
+        killer=SimulatedKiller(world, host),
         watchdog=SimulatedWatchdog(world, host),
         memory=memory,
     )
@@ -77,10 +77,12 @@ class SimulatedSlots:
 class SimulatedKiller:
     """By the process table, without the hypervisor's daemon."""
 
-    def __init__(self, host: SimulatedHost) -> None:
+    def __init__(self, world: SimulatedWorld, host: SimulatedHost) -> None:
+        self._world = world
         self._host = host
 
     async def kill(self, entries: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+        await self._world.clock.sleep(self._world.pace.kill_seconds)
         for entry in entries:
             copy = self._host.living(entry.vm_id)
             if copy is not None:

@@ -38,6 +38,7 @@ class Pace:
     shutdown_seconds: float = 1.0
     host_boot_seconds: float = 5.0
     migration_mib_per_second: float = 1024.0
+    kill_seconds: float = 0.05
     ping_seconds: float = 0.001
 
 
