@@ -11,12 +11,12 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from mainstay_cli.client import signature as sign
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.dispatch import Dispatcher
 from mainstay_controller.api.identify import by_signature
 from mainstay_controller.api.registry import Registry
 from mainstay_controller.api.server import ApiServer
-from mainstay_controller.api.signature import sign
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.cloud import Cloud, ThisController

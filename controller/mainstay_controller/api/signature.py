@@ -36,11 +36,6 @@ def _as_libcloud(value: str) -> str:
 ENCODINGS: tuple[Callable[[str], str], ...] = (_as_java, _as_cs_and_go, _as_csclient, _as_libcloud)
 
 
-def sign(parameters: Mapping[str, str], secret: str) -> str:
-    """The signature as the documentation defines it: what our own client sends."""
-    return _hmac_of(_text_of(parameters, _as_java, sorted(parameters)), secret)
-
-
 def is_signed_with(parameters: Mapping[str, str], secret: str, signature: str) -> bool:
     signed = {name: value for name, value in parameters.items() if name.lower() != "signature"}
     if not all(PLAIN_NAME.fullmatch(name) for name in signed):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay_controller.api.signature import expiry_of, is_signed_with, sign
+from mainstay_cli.client import signature as sign
+from mainstay_controller.api.signature import expiry_of, is_signed_with
 from tests.kit.api import an_api
 
 HARD = {"command": "listZones", "apiKey": "K-_1", "name": "a b~c*[d]+é/&=%", "zoneId": "Z", "Zb": "1"}
