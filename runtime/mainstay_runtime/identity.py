@@ -7,6 +7,7 @@ addresses of controllers may change or be a virtual address, their role does not
 from __future__ import annotations
 
 import os
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from mainstay_runtime.errors import BadInput, Denied
 CONTROLLER_NAME = "controller.mainstay.internal"
 SIGNATURE = ec.ECDSA(hashes.SHA256())
 RENEWAL = b"mainstay certificate renewal\n"
+PEM_BLOCK = re.compile(rb"-----BEGIN .*?-----END [A-Z ]+-----\n", re.DOTALL)
 
 
 class Role(StrEnum):
@@ -212,10 +214,10 @@ class IdentityFile:
     def load(self) -> Identity | None:
         if not self._path.exists():
             return None
-        parts = self._path.read_bytes().split(b"\n\n")
-        if len(parts) != 3:
-            raise BadInput(f"{self._path} does not hold a key, a certificate and an authority")
-        return Identity(key_pem=parts[0], certificate_pem=parts[1], ca_pem=parts[2])
+        match PEM_BLOCK.findall(self._path.read_bytes()):
+            case [key_pem, certificate_pem, ca_pem]:
+                return Identity(key_pem=key_pem, certificate_pem=certificate_pem, ca_pem=ca_pem)
+        raise BadInput(f"{self._path} does not hold a key, a certificate and an authority")
 
     def key_for_enrolment(self) -> bytes:
         """Made once and kept until an identity is saved, so that an enrolment which was cut short is repeated with the same key."""
@@ -225,9 +227,7 @@ class IdentityFile:
         return waiting.read_bytes()
 
     def save(self, identity: Identity) -> None:
-        write_secret(
-            self._path, b"\n\n".join(p.strip() for p in (identity.key_pem, identity.certificate_pem, identity.ca_pem))
-        )
+        write_secret(self._path, identity.key_pem + identity.certificate_pem + identity.ca_pem)
         self._path.with_suffix(".enrolling").unlink(missing_ok=True)
 
 

@@ -187,6 +187,9 @@ class Sessions:
         session.welcomed(answer)
         try:
             await converse(stream, session.outbox, partial(self._hear, session))
+        except Exception:
+            session.close("a fault in the controller")
+            raise
         finally:
             session.close("the connection broke")
             await self._sink.closed(session, session.ended_because)
