@@ -489,7 +489,9 @@ class QueryGuests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeHost:
-    """To a neighbour: what do you see of that host?  Answered with sightings and answer {"ping": "yes"|"no"|"unknown"}."""
+    """To a neighbour: what do you see of that host?  Answered with sightings and answer {"ping": "yes"|"no"|"unknown"}.
+
+    `ip` empty: no ping is asked for, and the answer waits for none."""
 
     host_id: str
     ip: str

@@ -15,7 +15,7 @@ PING_WORDS = {True: "yes", False: "no", None: "unknown"}
 
 async def probe_host(charge: Charge, order: ProbeHost, deadline: Deadline) -> Answer:
     seconds = min(charge.settings.ping_deadline_seconds, deadline.remaining_seconds())
-    answered = await charge.pinger.ping(order.ip, seconds)
+    answered = await charge.pinger.ping(order.ip, seconds) if order.ip else None
     try:
         sightings = await charge.area.sightings(order.host_id)
     except (Unavailable, DeadlineExceeded):
