@@ -43,7 +43,6 @@ class Habitat:
     watchdog_action: str
     emulator: str | None = None
     memory_mib: int | None = None  # what a guest can have at most; None: not known
-    cpu_shares: bool = True  # False where the host has no such control group
 
 
 def build(spec: GuestSpec, habitat: Habitat) -> str:
@@ -56,7 +55,7 @@ def build(spec: GuestSpec, habitat: Habitat) -> str:
     _text(domain, "name", spec.name)
     _text(domain, "uuid", spec.vm_id)
     ET.SubElement(domain, "metadata").append(_stamp(spec.epoch))
-    _add_resources(domain, spec, habitat)
+    _add_resources(domain, spec)
     _add_machine(domain, spec, habitat)
     _add_life_cycle(domain)
     _add_devices(ET.SubElement(domain, "devices"), spec, habitat)
@@ -124,12 +123,11 @@ def _is_path(text: str) -> bool:
 # --- the parts of a domain ---
 
 
-def _add_resources(domain: ET.Element, spec: GuestSpec, habitat: Habitat) -> None:
+def _add_resources(domain: ET.Element, spec: GuestSpec) -> None:
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "currentMemory", str(spec.memory_floor_mib or spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpus), placement="static")
-    if habitat.cpu_shares:
-        _text(ET.SubElement(domain, "cputune"), "shares", str(shares(spec)))
+    _text(ET.SubElement(domain, "cputune"), "shares", str(shares(spec)))
 
 
 def shares(spec: GuestSpec) -> int:

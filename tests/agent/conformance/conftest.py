@@ -1,0 +1,74 @@
+"""One suite, every driver: stories are run on each stand that has the abilities they are marked with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.agent.conformance.stand import Stand
+from tests.kit.needs import needs
+from tests.kit.private_libvirtd import PARTS, PrivateLibvirtd, a_private_libvirtd
+
+EVERYWHERE = frozenset({"inside", "outsider", "agent-restart", "volumes"})
+ABILITIES = {
+    "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "migrate"},
+    "libvirt-mock": EVERYWHERE,
+    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "panic", "signals"},
+}
+MARKS = {"simulated": [], "libvirt-mock": [], "qemu": [pytest.mark.lab]}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "ability(name): only for stands that can do this")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stand" not in metafunc.fixturenames:
+        return
+    wanted = {name for mark in metafunc.definition.iter_markers("ability") for name in mark.args}
+    able = [pytest.param(name, marks=MARKS[name]) for name, abilities in ABILITIES.items() if wanted <= abilities]
+    metafunc.parametrize("stand", able, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def libvirtd() -> Iterator[PrivateLibvirtd]:
+    needs(*PARTS)
+    with a_private_libvirtd() as daemon:
+        yield daemon
+
+
+@pytest_asyncio.fixture
+async def stand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stand]:
+    async with OPENINGS[request.param](request, tmp_path) as stand:
+        yield stand
+
+
+# A stand is imported when it is used: a driver may be absent, or need a library that is.
+
+
+def _simulated(_request: pytest.FixtureRequest, _directory: Path) -> AbstractAsyncContextManager[Any]:
+    from tests.agent.conformance.stand_simulated import simulated_stand
+
+    return simulated_stand()
+
+
+def _libvirt_mock(_request: pytest.FixtureRequest, directory: Path) -> AbstractAsyncContextManager[Any]:
+    needs("python:libvirt")
+    from tests.agent.conformance.stand_libvirt import mock_stand
+
+    return mock_stand(directory)
+
+
+def _qemu(request: pytest.FixtureRequest, directory: Path) -> AbstractAsyncContextManager[Any]:
+    daemon: PrivateLibvirtd = request.getfixturevalue("libvirtd")
+    from tests.agent.conformance.stand_libvirt import qemu_stand
+
+    return qemu_stand(directory, daemon)
+
+
+OPENINGS = {"simulated": _simulated, "libvirt-mock": _libvirt_mock, "qemu": _qemu}

@@ -1,0 +1,83 @@
+"""The simulated driver, at a pace that suits a real clock."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from mainstay_agent.drivers.simulated.driver import SimulatedDriver
+from mainstay_agent.drivers.simulated.world import Pace, SimulatedWorld
+from mainstay_proto.messages import DiskSpec, GuestSpec, GuestState, HostFacts
+from mainstay_runtime.clock import SystemClock, SystemRng
+from tests.agent.conformance.stand import HOST, state_of
+
+PACE = Pace(launch_seconds=0.02, boot_seconds=0.05, shutdown_seconds=0.05, host_boot_seconds=0.1)
+
+
+class SimulatedStand:
+    def __init__(self, world: SimulatedWorld) -> None:
+        self.world = world
+        self.driver = SimulatedDriver(world, [HOST])
+
+    def spec(self, **changes: Any) -> GuestSpec:
+        vm_id = str(uuid.uuid4())
+        disk = DiskSpec(volume_id=vm_id, pool_id="p1", path=f"/p1/{vm_id}")
+        ordinary = GuestSpec(
+            vm_id=vm_id, name=f"i-{vm_id[:8]}-VM", epoch=7, vcpus=1, cpu_mhz=500, memory_mib=64, disks=(disk,)
+        )
+        return replace(ordinary, **changes)
+
+    async def booted(self, vm_id: str) -> None:
+        assert await state_of(self, vm_id) is GuestState.RUNNING
+        await self.world.clock.sleep(2 * PACE.boot_seconds)
+
+    async def crash(self, vm_id: str) -> None:
+        self.world.crash_guest(vm_id)
+
+    async def power_off_from_inside(self, vm_id: str) -> None:
+        self.world.shut_down_guest(vm_id)
+
+    async def destroy_by_outsider(self, vm_id: str) -> None:
+        self.world.destroy_by_outsider(vm_id)
+
+    async def stop_agent(self) -> None:
+        await self.driver.close()
+
+    async def start_agent(self) -> None:
+        self.driver = SimulatedDriver(self.world, [HOST])
+        await self.driver.open()
+
+    async def hang_hypervisor(self) -> None:
+        self.world.hosts[HOST].hang_daemon()
+
+    async def wake_hypervisor(self) -> None:
+        self.world.hosts[HOST].wake_daemon()
+
+    kill_hypervisor = hang_hypervisor
+    restart_hypervisor = wake_hypervisor
+
+
+@asynccontextmanager
+async def simulated_stand() -> AsyncIterator[SimulatedStand]:
+    async with SimulatedWorld(SystemClock(), SystemRng(), PACE) as world:
+        world.add_host(
+            HostFacts(
+                host_id=HOST,
+                name="simulated",
+                hypervisor="Simulator",
+                boot_id="boot-1",
+                ip="10.0.0.1",
+                cpu_sockets=1,
+                cpus=8,
+                cpu_mhz=2000,
+                memory_mib=8192,
+            )
+        )
+        stand = SimulatedStand(world)
+        await stand.driver.open()
+        yield stand
+        await stand.driver.close()
+        assert world.violations == []

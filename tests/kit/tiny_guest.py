@@ -1,0 +1,30 @@
+"""A guest that is one boot sector: it starts in a second, needs 16 MiB, and obeys four wishes.
+
+It says `!` on its serial line once it has booted, powers off when its power button is pressed or `q` is typed, panics (by pvpanic) on `p`, reboots on `r`, and sleeps otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MEMORY_MIB = 16
+DISK_BYTES = 1 << 20
+BOOTED = b"!"
+KEY_OFF, KEY_PANIC, KEY_REBOOT = 16, 25, 19  # Linux key codes of q, p, r
+
+PROGRAM = bytes.fromhex(
+    "ba0206 ed 80cc01 ef"  # enable the power button: PM1 enable register of QEMU's q35
+    "baf803 b021 ee"  # say ! on the serial line
+    "fb f4"  # again: sti; hlt
+    "ba0006 ed f6c401 751c"  # power button pressed? -> off
+    "b401 cd16 74ef"  # no key? -> again
+    "30e4 cd16"  # al = the key
+    "3c71 740e  3c70 7413  3c72 75df"  # q -> off, p -> panic, anything but r -> again
+    "b0fe e664 ebd9"  # reset by the keyboard controller
+    "ba0406 b80020 ef ebd0"  # off: soft power off by the PM1 control register
+    "ba0505 b001 ee ebc8"  # panic: tell pvpanic
+)
+
+
+def write_disk(path: Path) -> None:
+    boot_sector = PROGRAM.ljust(510, b"\0") + b"\x55\xaa"
+    path.write_bytes(boot_sector.ljust(DISK_BYTES, b"\0"))
