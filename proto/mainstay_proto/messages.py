@@ -410,8 +410,26 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolGeneration:
+    pool_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """Under which boot of the host, and which generations of its leases, an order to run a guest was given.
+
+    A host that has rebooted, or dropped a lease and taken it again, since then may have been declared dead meanwhile and its guest be
+    running elsewhere: it refuses the order, `superseded-boot` or `superseded-lease`."""
+
+    boot_id: str
+    generations: tuple[PoolGeneration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartGuest:
     spec: GuestSpec
+    tenure: Tenure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -447,6 +465,7 @@ class PrepareIncoming:
 
     spec: GuestSpec
     source_host_id: str
+    tenure: Tenure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1354,19 +1354,60 @@ class Command(google.protobuf.message.Message):
 Global___Command: typing_extensions.TypeAlias = Command
 
 @typing.final
+class PoolGeneration(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POOL_ID_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    pool_id: builtins.str
+    generation: builtins.int
+    def __init__(
+        self,
+        *,
+        pool_id: builtins.str = ...,
+        generation: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["generation", b"generation", "pool_id", b"pool_id"]) -> None: ...
+
+Global___PoolGeneration: typing_extensions.TypeAlias = PoolGeneration
+
+@typing.final
+class Tenure(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOOT_ID_FIELD_NUMBER: builtins.int
+    GENERATIONS_FIELD_NUMBER: builtins.int
+    boot_id: builtins.str
+    @property
+    def generations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PoolGeneration]: ...
+    def __init__(
+        self,
+        *,
+        boot_id: builtins.str = ...,
+        generations: collections.abc.Iterable[Global___PoolGeneration] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "generations", b"generations"]) -> None: ...
+
+Global___Tenure: typing_extensions.TypeAlias = Tenure
+
+@typing.final
 class StartGuest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SPEC_FIELD_NUMBER: builtins.int
+    TENURE_FIELD_NUMBER: builtins.int
     @property
     def spec(self) -> Global___GuestSpec: ...
+    @property
+    def tenure(self) -> Global___Tenure: ...
     def __init__(
         self,
         *,
         spec: Global___GuestSpec | None = ...,
+        tenure: Global___Tenure | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["spec", b"spec"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["spec", b"spec"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["spec", b"spec", "tenure", b"tenure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["spec", b"spec", "tenure", b"tenure"]) -> None: ...
 
 Global___StartGuest: typing_extensions.TypeAlias = StartGuest
 
@@ -1459,17 +1500,21 @@ class PrepareIncoming(google.protobuf.message.Message):
 
     SPEC_FIELD_NUMBER: builtins.int
     SOURCE_HOST_ID_FIELD_NUMBER: builtins.int
+    TENURE_FIELD_NUMBER: builtins.int
     source_host_id: builtins.str
     @property
     def spec(self) -> Global___GuestSpec: ...
+    @property
+    def tenure(self) -> Global___Tenure: ...
     def __init__(
         self,
         *,
         spec: Global___GuestSpec | None = ...,
         source_host_id: builtins.str = ...,
+        tenure: Global___Tenure | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["spec", b"spec"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["source_host_id", b"source_host_id", "spec", b"spec"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["spec", b"spec", "tenure", b"tenure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["source_host_id", b"source_host_id", "spec", b"spec", "tenure", b"tenure"]) -> None: ...
 
 Global___PrepareIncoming: typing_extensions.TypeAlias = PrepareIncoming
 
