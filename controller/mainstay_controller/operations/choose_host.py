@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mainstay_controller.domain.capacity.usage import hosts_charged
+from mainstay_controller.domain.capacity.usage import hosts_charged, total, usage_by_host
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.placement.planner import plan
 from mainstay_controller.domain.placement.request import Demand, NoRoom, Placed, Placement, Purpose, Request
@@ -131,6 +131,18 @@ def pools_for(volumes: Iterable[Volume], offering: ServiceOffering | None, zone:
 def pool_reached_by(host: Host, pool_ids: Iterable[PoolId], zone: ZoneView) -> StoragePool:
     """The first of them; the planner chose the host because there is one."""
     return next(zone.pools[pool_id] for pool_id in pool_ids if reaches(host, zone.pools[pool_id]))
+
+
+async def is_overcommitted(host: Host, cluster: Cluster, store: Store) -> bool:
+    """By the rows as they are now."""
+    here = [
+        *await store.vms.find(eq("host_id", host.id)),
+        *await store.vms.find(eq("target_host_id", host.id), ne("host_id", host.id)),
+        *await store.vms.find(eq("target_host_id", host.id), eq("host_id", None)),
+    ]
+    used = usage_by_host(here, [host], {cluster.id: cluster})[host.id]
+    offered = total(host, cluster)
+    return used.cpu_mhz > offered.cpu_mhz or used.memory_mib > offered.memory_mib
 
 
 def rules_of(settings: Settings) -> Rules:

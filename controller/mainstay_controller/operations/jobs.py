@@ -62,9 +62,12 @@ class JobRun:
 
     async def checkpoint(self) -> None:
         """Here nothing is half-done: end with JobCancelled if that is wished."""
-        self.job = await self._mine()
-        if self.job.cancel_requested:
+        if await self.wished_to_cancel():
             raise JobCancelled(f"Job {self.job.id} was cancelled")
+
+    async def wished_to_cancel(self) -> bool:
+        self.job = await self._mine()
+        return self.job.cancel_requested
 
     def command_id(self, verb: str, *what: object) -> str:
         """The same for the same step of the same job, whoever takes it and how often."""

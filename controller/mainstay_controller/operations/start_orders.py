@@ -39,7 +39,7 @@ class Belongings:
 async def raise_epoch(store: Store, vm: Vm, host: Host, cluster: Cluster, now: datetime, why: str) -> Vm:
     """The VM as Starting on that host, under its next epoch.  Raises Stale if the row changed - a user's stop among other things - since
     it was read, ForbiddenTransition if it is not to be started from its state."""
-    if vm.host_id is not None or vm.target_host_id is not None:
+    if vm.host_id is not None or vm.target_host_id not in (None, host.id):
         raise StillSomewhere(f"{vm.name} is on host {vm.host_id}, target {vm.target_host_id}")
     event = VmEvent.OPERATION_RETRY if vm.state is VmState.STARTING else VmEvent.START_REQUESTED
     return await change_vm(store, vm, event, now, why, into=placed_on(vm, host, cluster, epoch=vm.epoch + 1))
