@@ -198,6 +198,7 @@ class LocalLeaseArea:
             self._victims = frozenset()
             gone = await self._ports.killer.kill(victims)
             self._take(self._known.guests_observed_gone(gone, self._clock.monotonic()))
+            await self._clock.sleep(self._settings.tick_seconds)
 
     def _open_lanes(self, nursery: Nursery) -> None:
         wanted = {tenure.pool_id for tenure in self._keeper.tenures} if self._keeper is not None else set()
