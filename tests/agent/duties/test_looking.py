@@ -188,7 +188,7 @@ async def test_a_neighbour_is_probed_by_ping_and_by_its_slot() -> None:
         await site.kill_host("h2")
         await asyncio.sleep(14)
         dead = await site.order("h1", ProbeHost(host_id="h2", ip="10.0.0.2"))
-        site.world.hosts["h1"].network_up = False
+        site.world.hosts["h1"].cut_network()
         blind = await site.order("h1", ProbeHost(host_id="h2", ip="10.0.0.2"))
 
         assert (dict(alive.answer), [sighting.dead for sighting in alive.sightings]) == ({"ping": "yes"}, [False])

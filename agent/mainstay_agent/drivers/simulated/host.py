@@ -29,7 +29,7 @@ class SimulatedHost:
         self.facts = facts
         self.copies: dict[str, Copy] = {}
         self.listeners: set[Callable[[DriverEvent], None]] = set()
-        self.network_up = True
+        self.networked = asyncio.Event()
         self.starts_to_fail = 0
         self.powered = asyncio.Event()
         self.unpowered = asyncio.Event()
@@ -39,6 +39,7 @@ class SimulatedHost:
         self._storage: dict[str, StorageCondition] = {}
         self._storage_changed = asyncio.Event()
         self.powered.set()
+        self.networked.set()
         self.daemon_answers.set()
 
     @property
@@ -70,6 +71,26 @@ class SimulatedHost:
 
     def reset(self) -> None:
         self.power_off()
+        self.power_on()
+
+    # --- the cable, and all of it ---
+
+    @property
+    def network_up(self) -> bool:
+        return self.networked.is_set()
+
+    def cut_network(self) -> None:
+        self.networked.clear()
+
+    def heal_network(self) -> None:
+        self.networked.set()
+
+    def heal(self) -> None:
+        self.starts_to_fail = 0
+        self.heal_network()
+        self.set_storage(StorageCondition.OK)
+        if not self.daemon_answers.is_set():
+            self.wake_daemon()
         self.power_on()
 
     # --- the hypervisor daemon ---

@@ -7,14 +7,14 @@ guests follows from the machines."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 
 from mainstay_agent.driver import Outcome, refused, unknown
-from mainstay_agent.drivers.simulated.bmc import SimulatedBmc
+from mainstay_agent.drivers.simulated.bmc import Manner, SimulatedBmc
 from mainstay_agent.drivers.simulated.copies import Copy
-from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
+from mainstay_agent.drivers.simulated.host import SimulatedHost
 from mainstay_agent.lease.slots import Slot
 from mainstay_proto.messages import HostFacts, PoolMount, RunState, StopCause
 from mainstay_runtime.clock import Clock, Rng
@@ -86,13 +86,17 @@ class SimulatedWorld:
                 return host
         raise BadInput(f"there is no simulated host {name_or_id!r}")
 
-    def host_running(self, guest: str) -> SimulatedHost:
-        """Where a guest, named by id or name, has a living copy."""
-        for host in self.hosts.values():
-            for copy in host.copies.values():
-                if copy.is_there and guest in (copy.spec.vm_id, copy.spec.name):
-                    return host
-        raise BadInput(f"guest {guest!r} runs on no simulated host")
+    def _find(self, guest: str) -> tuple[SimulatedHost, Copy]:
+        """A living copy of a guest named by id or name; the one that executes, if there are two."""
+        found = [
+            (host, copy)
+            for host in self.hosts.values()
+            for copy in host.copies.values()
+            if copy.is_there and guest in (copy.spec.vm_id, copy.spec.name)
+        ]
+        if not found:
+            raise BadInput(f"guest {guest!r} runs on no simulated host")
+        return max(found, key=lambda each: each[1].executes)
 
     # --- what may be asked of a hypervisor daemon ---
 
@@ -172,39 +176,41 @@ class SimulatedWorld:
 
     # --- faults to guests; those of machines are verbs of SimulatedHost ---
 
-    def crash_guest(self, guest: str) -> None:
-        host = self.host_running(guest)
-        for copy in self._copies(host, guest):
-            host.end(copy, StopCause.CRASHED, "process killed")
+    def crash_guest(self, guest: str) -> SimulatedHost:
+        return self._end(guest, StopCause.CRASHED, "process killed")
 
-    def shut_down_guest(self, guest: str) -> None:
+    def shut_down_guest(self, guest: str) -> SimulatedHost:
         """From inside."""
-        host = self.host_running(guest)
-        for copy in self._copies(host, guest):
-            host.end(copy, StopCause.GUEST_SHUTDOWN, "powered off from inside")
+        return self._end(guest, StopCause.GUEST_SHUTDOWN, "powered off from inside")
 
-    def destroy_by_outsider(self, guest: str) -> None:
-        host = self.host_running(guest)
-        for copy in self._copies(host, guest):
-            host.end(copy, StopCause.OUTSIDER, "destroyed on the host")
+    def destroy_by_outsider(self, guest: str) -> SimulatedHost:
+        return self._end(guest, StopCause.OUTSIDER, "destroyed on the host")
 
-    def hang_guest(self, guest: str, hangs: bool = True) -> None:
-        host = self.host_running(guest)
-        for copy in self._copies(host, guest):
-            copy.hangs = hangs
-            self._look_at_writers(copy.spec.vm_id)
+    def hang_guest(self, guest: str) -> SimulatedHost:
+        """Its process stops; it neither writes nor obeys until woken."""
+        return self._set_hanging(guest, True)
+
+    def wake_guest(self, guest: str) -> SimulatedHost:
+        return self._set_hanging(guest, False)
+
+    def _end(self, guest: str, cause: StopCause, detail: str) -> SimulatedHost:
+        host, copy = self._find(guest)
+        host.end(copy, cause, detail)
+        return host
+
+    def _set_hanging(self, guest: str, hangs: bool) -> SimulatedHost:
+        host, copy = self._find(guest)
+        copy.hangs = hangs
+        self._look_at_writers(copy.spec.vm_id)
+        return host
 
     def heal(self) -> None:
-        """All cables and all storage are whole, all daemons answer; power stays as it is."""
+        """Every cable, pool and daemon is whole, and every host that is off is switched on."""
+        self.migration_acks_lost = False
         for host in self.hosts.values():
-            host.network_up = True
-            host.starts_to_fail = 0
-            host.set_storage(StorageCondition.OK)
-            if not host.daemon_answers.is_set():
-                host.wake_daemon()
-
-    def _copies(self, host: SimulatedHost, guest: str) -> Iterable[Copy]:
-        return [c for c in host.copies.values() if c.is_there and guest in (c.spec.vm_id, c.spec.name)]
+            host.heal()
+        for bmc in self.bmcs.values():
+            bmc.manner, bmc.delay_seconds = Manner.HONEST, 0.0
 
     # --- promise 1, watched ---
 
