@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,10 +34,10 @@ class AnotherDay(SystemClock):
     """The wall clock as it was, or will be."""
 
     def __init__(self, days: float) -> None:
-        self._days = timedelta(days=days)
+        self.days = days
 
     def now(self) -> datetime:
-        return super().now() + self._days
+        return super().now() + timedelta(days=self.days)
 
 
 @dataclass
@@ -68,36 +68,33 @@ class Cloud:
     def holder_of(self, identity: Identity) -> Credentials:
         return Credentials(IdentityFile(self.directory / f"{RNG.uuid()}.pem"), identity, CLOCK)
 
-    def link(self, credentials: Credentials, duties: RecordingDuties, *controllers: str) -> Link:
-        return Link(
-            transport=over_grpc(credentials),
-            keyring=credentials,
-            controllers=controllers or (self.address,),
-            duties=duties,
-            clock=CLOCK,
-            rng=RNG,
-            backoff=Backoff(first_seconds=0.05, cap_seconds=0.2),
-        )
-
-    @asynccontextmanager
-    async def agent(
-        self, duties: RecordingDuties, credentials: Credentials | None = None, *controllers: str
-    ) -> AsyncIterator[Link]:
-        link = self.link(credentials or await self.enrolled(), duties, *controllers)
-        async with background(link.run):
-            yield link
+    def agent(
+        self, duties: RecordingDuties, credentials: Credentials, *controllers: str
+    ) -> AbstractAsyncContextManager[Link]:
+        return an_agent(duties, credentials, *(controllers or (self.address,)))
 
 
 @asynccontextmanager
-async def a_cloud(
-    directory: Path, *, address: str | None = None, admission: Admission | None = None
-) -> AsyncIterator[Cloud]:
-    authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
+async def an_agent(duties: RecordingDuties, credentials: Credentials, *controllers: str) -> AsyncIterator[Link]:
+    link = Link(
+        transport=over_grpc(credentials),
+        keyring=credentials,
+        controllers=controllers,
+        duties=duties,
+        clock=CLOCK,
+        rng=RNG,
+        backoff=Backoff(first_seconds=0.05, cap_seconds=0.2),
+    )
+    async with background(link.run):
+        yield link
+
+
+@asynccontextmanager
+async def a_cloud(directory: Path, *, address: str | None = None, clock: SystemClock = CLOCK) -> AsyncIterator[Cloud]:
+    authority = Authority.open(directory / "ca.pem", clock, RNG)
     book, fleet = MemoryBook(), RecordingFleet()
     enrolment = Enrolment(authority, book)
-    sessions = Sessions(
-        sink=fleet, book=book, enrolment=enrolment, admission=admission or Admission(CLOCK), clock=CLOCK
-    )
+    sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(clock), clock=clock)
     doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
     port = two_free_ports() if address is None else int(address.rpartition(":")[2])
     async with serving(doors, host="127.0.0.1", port=port):
@@ -121,9 +118,3 @@ def two_free_ports() -> int:
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
     async with a_cloud(tmp_path) as cloud:
         yield cloud
-
-
-@pytest.fixture
-def another_cloud(tmp_path: Path) -> Callable[[], AbstractAsyncContextManager[Cloud]]:
-    """A second controller; with the same authority, as all controllers of a cloud."""
-    return lambda: a_cloud(tmp_path)
