@@ -137,6 +137,16 @@ class LabHost:
         await self.run(["umount", "--lazy", f"/srv/{pool}"])
         await self.run([str(self._layout.poolfs), str(self._layout.storage(pool)), f"/srv/{pool}", "-o", options])
 
+    async def repair(self) -> None:
+        """On, thawed, and every cable, pool and BMC whole again."""
+        await self.set_bmc_mood(Mood.HONEST)
+        await self.heal_network()
+        await self.heal_bmc_network()
+        await self.switch_on()
+        await self.thaw()
+        for pool in self._layout.pools:
+            await self.heal_storage(pool)
+
     # processes
 
     async def run(self, argv: Sequence[str], *, deadline_seconds: float = COMMAND_DEADLINE_SECONDS) -> str:

@@ -89,6 +89,7 @@ async def raise_lab(layout: Layout, keeper: state.Keeper | None = None) -> Lab:
     room_log = layout.logs / "machine-room.log"
     await until(lambda: _room_answers(lab), f"the machine room answers (see {room_log})", ROOM_DEADLINE_SECONDS)
     await all_of(*(host.switch_on() for host in lab.hosts))
+    await lab.host(1).run(["virsh", "domcapabilities", "--virttype", "qemu"])  # fills libvirt's cache if it is empty
     return lab
 
 
@@ -128,6 +129,7 @@ async def _furnish(layout: Layout, keeper: state.Keeper | None) -> None:
     layout.poolfs.symlink_to(parts.poolfs)
     layout.kernel.symlink_to(parts.kernel)
     layout.initramfs.symlink_to(parts.initramfs)
+    layout.libvirt_cache.symlink_to(parts.libvirt_cache)
     for pool in layout.pools:
         layout.storage(pool).mkdir(parents=True)
     for place in layout.hosts:
@@ -135,7 +137,7 @@ async def _furnish(layout: Layout, keeper: state.Keeper | None) -> None:
 
 
 def _furnish_host(layout: Layout, place: HostPlace) -> None:
-    for directory in ("etc/libvirt", "var/lib/libvirt", "var/log/libvirt", "var/cache/libvirt", "local", "bmc"):
+    for directory in ("etc/libvirt", "var/lib/libvirt", "var/log/libvirt", "local", "bmc"):
         (place.home / directory).mkdir(parents=True)
     names = "".join(f"{host.ip} {host.name}\n" for host in layout.hosts)
     (place.home / "etc/hosts").write_text(f"127.0.0.1 localhost\n{names}")

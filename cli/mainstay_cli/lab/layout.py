@@ -120,6 +120,11 @@ class Layout:
     def initramfs(self) -> Path:
         return self.root / "initramfs.gz"
 
+    @property
+    def libvirt_cache(self) -> Path:
+        """What libvirt found out about QEMU, which takes it many seconds: kept from lab to lab."""
+        return self.root / "libvirt-cache"
+
     def storage(self, pool: str) -> Path:
         """The pool as the storage box holds it, beyond the reach of any cut."""
         return self.root / "storage" / pool

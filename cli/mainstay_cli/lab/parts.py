@@ -32,6 +32,7 @@ class Parts:
     poolfs: Path
     kernel: Path
     initramfs: Path
+    libvirt_cache: Path
 
 
 async def built_parts() -> Parts:
@@ -39,7 +40,9 @@ async def built_parts() -> Parts:
     shelf = _cache() / _fingerprint(kernel)
     if not shelf.exists():
         await _build_into(shelf, kernel)
-    return Parts(poolfs=shelf / "poolfs", kernel=kernel, initramfs=shelf / "initramfs.gz")
+    libvirt_cache = _cache() / "libvirt"
+    libvirt_cache.mkdir(exist_ok=True)
+    return Parts(poolfs=shelf / "poolfs", kernel=kernel, initramfs=shelf / "initramfs.gz", libvirt_cache=libvirt_cache)
 
 
 def _cache() -> Path:
