@@ -29,6 +29,7 @@ from mainstay_proto.messages import (
     RunState,
     StartGuest,
     StopGuest,
+    Tenure,
 )
 from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 
@@ -59,7 +60,7 @@ async def turn_of(charge: Charge, vm_id: str, deadline: Deadline) -> AsyncIterat
 async def start_guest(charge: Charge, order: StartGuest, deadline: Deadline) -> Outcome:
     spec = addressed_to(charge, order.spec)
     async with turn_of(charge, spec.vm_id, deadline):
-        refusal = await admit(charge, spec)
+        refusal = await admit(charge, spec, order.tenure)
         if refusal is not None:
             return refusal
         charge.book.enter(spec, Wanted.STARTING)
@@ -79,15 +80,18 @@ def addressed_to(charge: Charge, spec: GuestSpec) -> GuestSpec:
     return replace(spec, kernel=replace(spec.kernel, arguments=arguments))
 
 
-async def admit(charge: Charge, spec: GuestSpec) -> Outcome | None:
+async def admit(charge: Charge, spec: GuestSpec, tenure: Tenure | None) -> Outcome | None:
     """May it be started or received here?  What is left of it under an older epoch is ended first.  None: yes, and it counts as running from now on."""
+    if tenure is not None and tenure.boot_id != charge.facts.boot_id:
+        return refused("superseded-boot", f"ordered under boot {tenure.boot_id}, now {charge.facts.boot_id}")
+    generations = tuple((pool.pool_id, pool.generation) for pool in tenure.generations) if tenure else ()
     sighted = await charge.look()
     if sighted is None:
         return HYPERVISOR_SILENT
     try:
         if not await _end_older(charge, spec, sighted.get(spec.vm_id)):
             return refused("running-other-epoch", "an older copy could not be shown gone")
-        answer = await charge.area.authorise(spec.vm_id, spec.epoch, spec.pool_ids)
+        answer = await charge.area.authorise(spec.vm_id, spec.epoch, spec.pool_ids, generations=generations)
     except (Unavailable, DeadlineExceeded) as error:
         return refused("no-lease", f"the lease area does not answer: {error}")
     return refused(answer.code, answer.detail) if isinstance(answer, Refused) else None

@@ -30,7 +30,7 @@ async def prepare_incoming(charge: Charge, order: PrepareIncoming, deadline: Dea
     if migration is None:
         return NOT_SUPPORTED
     async with turn_of(charge, spec.vm_id, deadline):
-        refusal = await admit(charge, spec)
+        refusal = await admit(charge, spec, order.tenure)
         if refusal is not None:
             return refusal
         charge.book.enter(spec, Wanted.ARRIVING)

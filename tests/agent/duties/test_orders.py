@@ -8,12 +8,14 @@ from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_proto.messages import (
     GuestState,
     KernelBoot,
+    PoolGeneration,
     RunState,
     StartGuest,
     StopCause,
     StopGuest,
+    Tenure,
 )
-from tests.kit.simulated_hosts import a_guest, a_site
+from tests.kit.simulated_hosts import POOL, a_guest, a_site
 
 
 async def test_a_guest_starts_and_is_told_running() -> None:
@@ -77,6 +79,25 @@ async def test_without_a_lease_nothing_starts() -> None:
         result = await site.start("h1")
 
         assert (result.state, result.code) == (RunState.REFUSED, "no-lease")
+
+
+async def test_an_order_that_lay_about_while_the_host_booted_is_refused() -> None:
+    async with a_site() as site:
+        [lease] = await site.areas["h1"].leases()
+        now = PoolGeneration(pool_id=POOL, generation=lease.generation)
+        before = PoolGeneration(pool_id=POOL, generation=lease.generation - 1)
+
+        of_another_boot = await site.order("h1", StartGuest(spec=a_guest(), tenure=Tenure(boot_id="earlier")))
+        of_another_lease = await site.order(
+            "h1", StartGuest(spec=a_guest(), tenure=Tenure(boot_id="h1-boot-1", generations=(before,)))
+        )
+        of_now = await site.order(
+            "h1", StartGuest(spec=a_guest(), tenure=Tenure(boot_id="h1-boot-1", generations=(now,)))
+        )
+
+        assert of_another_boot.code == "superseded-boot"
+        assert of_another_lease.code == "superseded-lease"
+        assert of_now.state is RunState.DONE
 
 
 async def test_epoch_and_host_are_written_into_the_kernel_arguments() -> None:
