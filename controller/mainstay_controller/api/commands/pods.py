@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import ROOT_READS
+from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import PodId, ZoneId
 from mainstay_controller.domain.states import AllocationState
+from mainstay_controller.operations import create_pod
+from mainstay_controller.operations.cloud import Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +35,34 @@ list_pods = listing(
     roles=ROOT_READS,
 )
 
-COMMANDS = (list_pods,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePod:
+    name: Annotated[str, "the name of the pod"]
+    zone_id: Annotated[ZoneId, "the ID of the zone"]
+    gateway: Annotated[str, "the gateway of the pod"] = ""
+    netmask: Annotated[str, "the netmask of the pod"] = ""
+    start_ip: Annotated[str, "the first address it gives out"] = ""
+    end_ip: Annotated[str, "the last address it gives out"] = ""
+    allocation_state: Annotated[AllocationState, "Enabled or Disabled"] = AllocationState.ENABLED
+
+
+@command("createPod", roles=ROOT)
+async def create(request: CreatePod, caller: Caller, cloud: Cloud) -> views.PodView:
+    """Creates a pod."""
+    pod = await create_pod.create_pod(
+        create_pod.NewPod(
+            zone_id=request.zone_id,
+            name=request.name,
+            gateway=request.gateway,
+            netmask=request.netmask,
+            start_ip=request.start_ip,
+            end_ip=request.end_ip,
+            allocation_state=request.allocation_state,
+        ),
+        cloud,
+    )
+    return await one(views.pods, pod, caller, cloud)
+
+
+COMMANDS = (create, list_pods)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY
+from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Between, Filter
+from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import offerings as views
-from mainstay_controller.domain.ids import OfferingId
+from mainstay_controller.api.views import one
+from mainstay_controller.domain.ids import DomainId, OfferingId, ZoneId
+from mainstay_controller.operations import create_service_offering
+from mainstay_controller.operations.cloud import Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,4 +40,52 @@ list_service_offerings = listing(
     keyword=("name", "display_text"),
 )
 
-COMMANDS = (list_service_offerings,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateServiceOffering:
+    """`restart_after_guest_shutdown` and `priority` are ours: whether a guest that shut itself down is started again, and who restarts first."""
+
+    name: Annotated[str, "the name of the service offering"]
+    cpu_number: Annotated[int, "the number of CPUs"]
+    cpu_speed: Annotated[int, "the speed of a CPU in MHz"]
+    memory: Annotated[int, "the memory in MiB"]
+    display_text: Annotated[str, "the text shown for it"] = ""
+    offer_ha: Annotated[bool, "whether its virtual machines are restarted when their host fails"] = False
+    restart_after_guest_shutdown: Annotated[bool, "whether a guest that shut itself down is started again"] = False
+    priority: Annotated[int, "restart order: higher first", Between(-1000, 1000)] = 0
+    limit_cpu_use: Annotated[bool, "whether a guest may not use more CPU than it was given"] = False
+    is_volatile: Annotated[bool, "whether the root disk is made anew at every start"] = False
+    storage_type: Annotated[str, "shared or local"] = "shared"
+    tags: Annotated[tuple[str, ...], "tags its storage must have"] = ()
+    host_tags: Annotated[tuple[str, ...], "tags its hosts must have"] = ()
+    domain_id: Annotated[tuple[DomainId, ...], "only for these domains"] = ()
+    zone_id: Annotated[tuple[ZoneId, ...], "only for these zones"] = ()
+
+
+@command("createServiceOffering", roles=ROOT)
+async def create(request: CreateServiceOffering, caller: Caller, cloud: Cloud) -> views.ServiceOfferingView:
+    """Creates a service offering."""
+    offering = await create_service_offering.create_service_offering(
+        create_service_offering.NewServiceOffering(
+            name=request.name,
+            display_text=request.display_text,
+            cpus=request.cpu_number,
+            cpu_mhz=request.cpu_speed,
+            memory_mib=request.memory,
+            offer_ha=request.offer_ha,
+            restart_after_guest_shutdown=request.restart_after_guest_shutdown,
+            priority=request.priority,
+            limit_cpu_use=request.limit_cpu_use,
+            is_volatile=request.is_volatile,
+            storage_type=request.storage_type,
+            storage_tags=request.tags,
+            host_tags=request.host_tags,
+            domain_ids=request.domain_id,
+            zone_ids=request.zone_id,
+        ),
+        cloud,
+    )
+    return await one(views.service_offerings, offering, caller, cloud)
+
+
+COMMANDS = (create, list_service_offerings)

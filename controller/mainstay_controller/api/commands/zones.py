@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY
+from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ZoneId
+from mainstay_controller.domain.states import AllocationState
+from mainstay_controller.operations import create_zone
+from mainstay_controller.operations.cloud import Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,4 +35,40 @@ list_zones = listing(
     roles=EVERYBODY,
 )
 
-COMMANDS = (list_zones,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateZone:
+    name: Annotated[str, "the name of the zone"]
+    dns1: Annotated[str, "the first DNS server for guests"]
+    internal_dns1: Annotated[str, "the first DNS server for system VMs"]
+    network_type: Annotated[str, "Basic or Advanced"]
+    dns2: Annotated[str, "the second DNS server for guests"] = ""
+    internal_dns2: Annotated[str, "the second DNS server for system VMs"] = ""
+    guest_cidr_address: Annotated[str | None, "the guest CIDR of the zone"] = None
+    allocation_state: Annotated[AllocationState, "Enabled or Disabled"] = AllocationState.DISABLED
+    local_storage_enabled: Annotated[bool, "whether local storage of hosts is used"] = False
+    security_group_enabled: Annotated[bool, "whether security groups are used"] = False
+
+
+@command("createZone", roles=ROOT)
+async def create(request: CreateZone, caller: Caller, cloud: Cloud) -> views.ZoneView:
+    """Creates a zone; it begins Disabled unless said otherwise."""
+    zone = await create_zone.create_zone(
+        create_zone.NewZone(
+            name=request.name,
+            dns1=request.dns1,
+            dns2=request.dns2,
+            internal_dns1=request.internal_dns1,
+            internal_dns2=request.internal_dns2,
+            network_type=request.network_type,
+            guest_cidr=request.guest_cidr_address,
+            allocation_state=request.allocation_state,
+            local_storage_enabled=request.local_storage_enabled,
+            security_groups_enabled=request.security_group_enabled,
+        ),
+        cloud,
+    )
+    return await one(views.zones, zone, caller, cloud)
+
+
+COMMANDS = (create, list_zones)
