@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
-from mainstay_cli.client import signature as sign
+from mainstay_cli.client import signature
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.dispatch import Dispatcher
 from mainstay_controller.api.identify import by_signature
@@ -59,10 +59,18 @@ class ApiClient:
                 json=await response.json() if is_json else None,
             )
 
-    async def call(self, command: str, method: str = "GET", keys: KeyPair | None = None, **parameters: str) -> Answered:
-        keys = keys or self.keys
-        asked = {"command": command, "response": "json", "apiKey": keys.api_key, **parameters}
-        return await self.raw(asked | {"signature": sign(asked, keys.secret_key)}, method)
+    async def call(self, command: str, /, **parameters: str) -> Answered:
+        return await self.raw(self.signed(command, parameters))
+
+    async def post(self, command: str, /, **parameters: str) -> Answered:
+        return await self.raw(self.signed(command, parameters), "POST")
+
+    def signed(self, command: str, parameters: dict[str, str]) -> dict[str, str]:
+        asked = {"command": command, "response": "json", "apiKey": self.keys.api_key, **parameters}
+        return asked | {"signature": signature(asked, self.keys.secret_key)}
+
+    def signing_with(self, keys: KeyPair) -> ApiClient:
+        return replace(self, keys=keys)
 
 
 def a_cloud(store: MemoryStore | None = None) -> Cloud:

@@ -14,7 +14,7 @@ async def a_zone(api: ApiClient) -> str:
 
 async def test_a_zone_is_made_disabled_and_listed() -> None:
     async with an_api() as api:
-        made = await api.call("createZone", method="POST", **ZONE)
+        made = await api.post("createZone", **ZONE)
         listed = await api.call("listZones", name="z1")
 
     zone = made.body["zone"]

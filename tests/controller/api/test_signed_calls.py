@@ -62,7 +62,7 @@ def test_both_spellings_of_expires_are_read() -> None:
 async def test_a_signed_call_is_answered_by_get_and_by_post() -> None:
     async with an_api() as api:
         by_get = await api.call("listZones")
-        by_post = await api.call("listZones", method="POST")
+        by_post = await api.post("listZones")
 
     assert (by_get.status, by_get.json) == (200, {"listzonesresponse": {}})
     assert (by_post.status, by_post.json) == (200, {"listzonesresponse": {}})
