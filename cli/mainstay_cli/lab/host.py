@@ -151,12 +151,12 @@ class LabHost:
 
     async def run(self, argv: Sequence[str], *, deadline_seconds: float = COMMAND_DEADLINE_SECONDS) -> str:
         """A command in the host, to its end."""
-        return await run([*await self._enter(), *argv], deadline_seconds=deadline_seconds)
+        return await run([*await self.door(), *argv], deadline_seconds=deadline_seconds)
 
     async def spawn(self, argv: Sequence[str], *, name: str) -> LabProcess:
         """A process that stays in the host until it ends or the host dies; its output is in logs/HOST-NAME.log."""
         log = self._layout.logs / f"{self.name}-{name}.log"
-        door = start([*await self._enter(), *argv], log, environment())
+        door = start([*await self.door(), *argv], log, environment())
         async with asyncio.timeout(SPAWN_DEADLINE_SECONDS):
             while (pid := child_of(door.pid)) is None:
                 if door.poll() is not None:
@@ -190,7 +190,8 @@ class LabHost:
         for program in await self.programs():
             send(program.pid, signal.SIGCONT)
 
-    async def _enter(self) -> list[str]:
+    async def door(self) -> list[str]:
+        """What to put before a command to have it run in the host."""
         pid = await self._init_pid()
         return ["nsenter", "--target", str(pid), "--pid", "--mount", "--uts", "--ipc", "--net", "--wd=/"]
 
