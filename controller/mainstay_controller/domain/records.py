@@ -11,20 +11,36 @@ from typing import TypeAlias
 
 from mainstay_controller.domain.ids import (
     AccountId,
+    AffinityGroupId,
     AlertId,
     ClusterId,
     ControllerId,
     DecisionId,
+    DiskOfferingId,
     DomainId,
     EventId,
+    FirewallRuleId,
     HostId,
+    ImageStoreId,
     IncidentId,
+    IpAddressId,
+    IpRangeId,
     JobId,
+    KeyPairId,
+    NetworkId,
+    NetworkOfferingId,
     NicId,
     OfferingId,
+    PhysicalNetworkId,
     PodId,
     PoolId,
+    RoleId,
+    SecurityGroupId,
+    ServiceProviderId,
+    SessionId,
+    TagId,
     TemplateId,
+    TrafficTypeId,
     UserId,
     VmId,
     VolumeId,
@@ -358,6 +374,270 @@ class Vm:
     details: dict[str, str] = field(default_factory=dict)
 
 
+# --- what surrounds them --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskOffering:
+    """The size of a data disk; `is_customized`: the size is said when the disk is made."""
+
+    id: DiskOfferingId
+    name: str
+    display_text: str
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    size_bytes: int = 0
+    is_customized: bool = False
+    storage_type: str = "shared"
+    storage_tags: tuple[str, ...] = ()
+    state: str = "Active"
+    domain_ids: tuple[str, ...] = ()
+    zone_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStore:
+    """Secondary storage: where templates come from."""
+
+    id: ImageStoreId
+    name: str
+    url: str
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    zone_id: ZoneId | None = None
+    protocol: str = "nfs"
+    provider: str = "NFS"
+    scope: str = "ZONE"
+    read_only: bool = False
+    capacity_bytes: int = 0
+    used_bytes: int = 0
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """An SSH public key that guests are given; the private half is shown once and not kept."""
+
+    id: KeyPairId
+    name: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    public_key: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffinityGroup:
+    """`type`: host anti-affinity | host affinity."""
+
+    id: AffinityGroupId
+    name: str
+    type: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceTag:
+    """A user's word on a thing; `resource_type` is CloudStack's (UserVm, Volume ...)."""
+
+    id: TagId
+    resource_type: str
+    resource_id: str
+    key: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    value: str = ""
+
+
+# --- networks ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhysicalNetwork:
+    id: PhysicalNetworkId
+    zone_id: ZoneId
+    name: str
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    state: str = "Disabled"
+    vlan: str = ""
+    speed: str = ""
+    isolation_methods: tuple[str, ...] = ()
+    broadcast_domain_range: str = "ZONE"
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficType:
+    """What a physical network carries: Management | Guest | Public | Storage, and the bridge's label by hypervisor."""
+
+    id: TrafficTypeId
+    physical_network_id: PhysicalNetworkId
+    traffic_type: str
+    created: datetime
+    version: int = 1
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProvider:
+    """Who serves what on a physical network."""
+
+    id: ServiceProviderId
+    physical_network_id: PhysicalNetworkId
+    name: str
+    created: datetime
+    version: int = 1
+    state: str = "Disabled"
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOffering:
+    """`services`: each service with who provides it, such as Dhcp: VirtualRouter."""
+
+    id: NetworkOfferingId
+    name: str
+    display_text: str
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    traffic_type: str = "Guest"
+    guest_type: str = "Isolated"  # Isolated | Shared | L2
+    services: dict[str, str] = field(default_factory=dict)
+    availability: str = "Optional"
+    state: str = "Disabled"
+    is_default: bool = False
+    specify_vlan: bool = False
+    specify_ip_ranges: bool = False
+    conserve_mode: bool = True
+    is_persistent: bool = False
+    egress_default_allow: bool = False
+    tags: tuple[str, ...] = ()
+    domain_ids: tuple[str, ...] = ()
+    zone_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A guest network.  `acl_type`: who may use it, the owning Account or everybody in the Domain."""
+
+    id: NetworkId
+    zone_id: ZoneId
+    offering_id: NetworkOfferingId
+    account_id: AccountId
+    domain_id: DomainId
+    name: str
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    physical_network_id: PhysicalNetworkId | None = None
+    display_text: str = ""
+    traffic_type: str = "Guest"
+    guest_type: str = "Isolated"
+    acl_type: str = "Account"
+    state: str = "Allocated"
+    cidr: str = ""
+    gateway: str = ""
+    netmask: str = ""
+    start_ip: str = ""
+    end_ip: str = ""
+    vlan: str = ""
+    bridge: str = ""
+    network_domain: str = ""
+    dns1: str = ""
+    dns2: str = ""
+    is_system: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpRange:
+    """Addresses that may be given out: public ones of a zone, or of a shared network (CloudStack's VLAN IP range)."""
+
+    id: IpRangeId
+    zone_id: ZoneId
+    start_ip: str
+    end_ip: str
+    created: datetime
+    version: int = 1
+    physical_network_id: PhysicalNetworkId | None = None
+    network_id: NetworkId | None = None
+    pod_id: PodId | None = None
+    vlan: str = "untagged"
+    gateway: str = ""
+    netmask: str = ""
+    for_virtual_network: bool = True
+    account_id: AccountId | None = None
+    domain_id: DomainId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpAddress:
+    """An address that was given out.  One row per (space, address), so that none is given twice; `space` is the network's or the range's id."""
+
+    id: IpAddressId
+    space: str
+    address: str
+    zone_id: ZoneId
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    range_id: IpRangeId | None = None
+    network_id: NetworkId | None = None
+    vm_id: VmId | None = None
+    nic_id: NicId | None = None
+    is_public: bool = False
+    is_source_nat: bool = False
+    state: str = "Allocated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirewallRule:
+    """`purpose`: Firewall | Egress | PortForwarding."""
+
+    id: FirewallRuleId
+    purpose: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    ip_address_id: IpAddressId | None = None
+    network_id: NetworkId | None = None
+    protocol: str = "tcp"
+    start_port: int | None = None
+    end_port: int | None = None
+    private_start_port: int | None = None
+    private_end_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    cidrs: tuple[str, ...] = ()
+    vm_id: VmId | None = None
+    state: str = "Active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGroup:
+    id: SecurityGroupId
+    name: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    description: str = ""
+
+
 # --- what happens ------------------------------------------------------------------------------------------------------
 
 
@@ -535,6 +815,55 @@ class User:
     failed_logins: int = 0
     api_key: str | None = None
     secret_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleRecord:
+    """A role that accounts are given; `type` is one of the four kinds of account."""
+
+    id: RoleId
+    name: str
+    type: str
+    created: datetime
+    version: int = 1
+    description: str = ""
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLimit:
+    """How much of a kind of resource an account or a domain may have; -1: as much as it likes.  `id` is owner : type."""
+
+    id: str
+    owner_id: str
+    type: int
+    max: int
+    created: datetime
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginSession:
+    """A user who logged in.  `id` and `session_key_sha256` are hashes: what the client holds is never stored."""
+
+    id: SessionId
+    user_id: UserId
+    session_key_sha256: str
+    created: datetime
+    expires: datetime
+    version: int = 1
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWindow:
+    """Calls counted in a window that began with the first of them.  `id` says whose."""
+
+    id: str
+    created: datetime
+    began: datetime
+    version: int = 1
+    issued: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
