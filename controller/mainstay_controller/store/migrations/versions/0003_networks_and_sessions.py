@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from mainstay_controller.store.sql.tables import JsonText, Utc
 
 revision = "0003"
