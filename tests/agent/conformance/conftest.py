@@ -18,7 +18,7 @@ EVERYWHERE = frozenset({"inside", "outsider", "agent-restart", "volumes"})
 ABILITIES = {
     "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "migrate"},
     "libvirt-mock": EVERYWHERE,
-    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "panic", "signals"},
+    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "migrate"},
 }
 MARKS = {"simulated": [], "libvirt-mock": [], "qemu": [pytest.mark.lab]}
 
@@ -28,11 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "stand" not in metafunc.fixturenames:
-        return
     wanted = {name for mark in metafunc.definition.iter_markers("ability") for name in mark.args}
-    able = [pytest.param(name, marks=MARKS[name]) for name, abilities in ABILITIES.items() if wanted <= abilities]
-    metafunc.parametrize("stand", able, indirect=True)
+    for fixture in {"stand", "pair"} & set(metafunc.fixturenames):
+        able = [pytest.param(name, marks=MARKS[name]) for name, abilities in ABILITIES.items() if wanted <= abilities]
+        metafunc.parametrize(fixture, able, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +41,24 @@ def libvirtd() -> Iterator[PrivateLibvirtd]:
         yield daemon
 
 
+@pytest.fixture(scope="session")
+def second_libvirtd() -> Iterator[PrivateLibvirtd]:
+    needs(*PARTS)
+    with a_private_libvirtd() as daemon:
+        yield daemon
+
+
 @pytest_asyncio.fixture
 async def stand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stand]:
-    async with OPENINGS[request.param](request, tmp_path) as stand:
+    async with STANDS[request.param](request, tmp_path) as stand:
         yield stand
+
+
+@pytest_asyncio.fixture
+async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Stand, Stand]]:
+    """Two hosts between which guests can move: source and target."""
+    async with PAIRS[request.param](request, tmp_path) as pair:
+        yield pair
 
 
 # A stand is imported when it is used: a driver may be absent, or need a library that is.
@@ -71,4 +84,18 @@ def _qemu(request: pytest.FixtureRequest, directory: Path) -> AbstractAsyncConte
     return qemu_stand(directory, daemon)
 
 
-OPENINGS = {"simulated": _simulated, "libvirt-mock": _libvirt_mock, "qemu": _qemu}
+def _simulated_pair(_request: pytest.FixtureRequest, _directory: Path) -> AbstractAsyncContextManager[Any]:
+    from tests.agent.conformance.stand_simulated import simulated_pair
+
+    return simulated_pair()
+
+
+def _qemu_pair(request: pytest.FixtureRequest, directory: Path) -> AbstractAsyncContextManager[Any]:
+    daemons = request.getfixturevalue("libvirtd"), request.getfixturevalue("second_libvirtd")
+    from tests.agent.conformance.stand_libvirt import qemu_pair
+
+    return qemu_pair(directory, daemons)
+
+
+STANDS = {"simulated": _simulated, "libvirt-mock": _libvirt_mock, "qemu": _qemu}
+PAIRS = {"simulated": _simulated_pair, "qemu": _qemu_pair}

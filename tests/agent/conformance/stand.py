@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from mainstay_agent.driver import Driver, DriverEvent, GuestChanged
 from mainstay_proto.messages import GuestReport, GuestSpec, GuestState, StopCause
 
-HOST = "host-1"
+HOSTS = ("host-1", "host-2")
 SOON_SECONDS = 20.0  # for a real hypervisor on a busy machine
 POLL_SECONDS = 0.02
 
@@ -20,6 +20,13 @@ POLL_SECONDS = 0.02
 class Stand(Protocol):
     @property
     def driver(self) -> Driver: ...
+
+    @property
+    def host_id(self) -> str: ...
+
+    @property
+    def url(self) -> str:
+        """[migrate] Where other hosts send guests to."""
 
     def spec(self, **changes: Any) -> GuestSpec:
         """Of a guest that starts here and obeys its power button."""
@@ -54,13 +61,13 @@ class Stand(Protocol):
 
 async def started(stand: Stand, **changes: Any) -> GuestSpec:
     spec = stand.spec(**changes)
-    outcome = await stand.driver.start(HOST, spec, SOON_SECONDS)
+    outcome = await stand.driver.start(stand.host_id, spec, SOON_SECONDS)
     assert outcome.done, outcome
     return spec
 
 
 async def report_of(stand: Stand, vm_id: str) -> GuestReport | None:
-    guests = await stand.driver.guests(HOST, SOON_SECONDS)
+    guests = await stand.driver.guests(stand.host_id, SOON_SECONDS)
     assert guests is not None
     return next((guest for guest in guests if guest.vm_id == vm_id), None)
 

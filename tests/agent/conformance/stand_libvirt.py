@@ -17,7 +17,7 @@ from mainstay_agent.drivers.libvirt.driver import LibvirtDriver
 from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
 from mainstay_proto.messages import DiskSpec, GuestSpec
 from mainstay_runtime.clock import SystemClock
-from tests.agent.conformance.stand import HOST, eventually
+from tests.agent.conformance.stand import HOSTS, eventually
 from tests.kit import tiny_guest
 from tests.kit.private_libvirtd import PrivateLibvirtd
 
@@ -30,6 +30,8 @@ class MockStand:
     def __init__(self, settings: LibvirtSettings, directory: Path) -> None:
         self.settings = settings
         self.directory = directory
+        self.host_id = settings.host_id
+        self.url = settings.migration_url
         self.driver = LibvirtDriver(settings, SystemClock())
 
     def spec(self, **changes: Any) -> GuestSpec:
@@ -119,7 +121,7 @@ class QemuStand(MockStand):
 @asynccontextmanager
 async def mock_stand(directory: Path) -> AsyncIterator[MockStand]:
     settings = LibvirtSettings(
-        uri="test:///default", host_id=HOST, name="mock", ip="127.0.0.1", state_dir=str(directory / "state")
+        uri="test:///default", host_id=HOSTS[0], name="mock", ip="127.0.0.1", state_dir=str(directory / "state")
     )
     residence = libvirt.open(settings.uri)  # the mock's guests live as long as somebody is connected
     try:
@@ -129,10 +131,10 @@ async def mock_stand(directory: Path) -> AsyncIterator[MockStand]:
         residence.close()
 
 
-def settings_of(daemon: PrivateLibvirtd, directory: Path) -> LibvirtSettings:
+def settings_of(daemon: PrivateLibvirtd, directory: Path, host_id: str) -> LibvirtSettings:
     return LibvirtSettings(
         uri=daemon.uri,
-        host_id=HOST,
+        host_id=host_id,
         name=daemon.name,
         ip=daemon.address,
         vnc_listen=daemon.address,
@@ -144,10 +146,18 @@ def settings_of(daemon: PrivateLibvirtd, directory: Path) -> LibvirtSettings:
 
 
 @asynccontextmanager
-async def qemu_stand(directory: Path, daemon: PrivateLibvirtd) -> AsyncIterator[QemuStand]:
+async def qemu_stand(directory: Path, daemon: PrivateLibvirtd, host_id: str = HOSTS[0]) -> AsyncIterator[QemuStand]:
     await daemon.ready()
-    async with opened(QemuStand(settings_of(daemon, directory), directory, daemon)) as stand:
+    async with opened(QemuStand(settings_of(daemon, directory, host_id), directory, daemon)) as stand:
         yield stand
+
+
+@asynccontextmanager
+async def qemu_pair(
+    directory: Path, daemons: tuple[PrivateLibvirtd, PrivateLibvirtd]
+) -> AsyncIterator[tuple[QemuStand, QemuStand]]:
+    async with qemu_stand(directory, daemons[0]) as source, qemu_stand(directory, daemons[1], HOSTS[1]) as target:
+        yield source, target
 
 
 @asynccontextmanager
@@ -156,6 +166,6 @@ async def opened(stand: Any) -> AsyncIterator[Any]:
     try:
         yield stand
     finally:
-        for guest in await stand.driver.guests(HOST, 10.0) or ():
-            await stand.driver.destroy(HOST, guest.vm_id, 20.0)
+        for guest in await stand.driver.guests(stand.host_id, 10.0) or ():
+            await stand.driver.destroy(stand.host_id, guest.vm_id, 20.0)
         await stand.driver.close()

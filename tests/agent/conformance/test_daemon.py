@@ -10,7 +10,6 @@ import pytest
 from mainstay_agent.driver import HypervisorBack, HypervisorLost
 from mainstay_proto.messages import GuestState, RunState, StopCause
 from tests.agent.conformance.stand import (
-    HOST,
     SOON_SECONDS,
     Stand,
     cause_of,
@@ -31,7 +30,7 @@ async def test_a_question_to_a_hung_daemon_ends_in_time(stand: Stand) -> None:
     await stand.hang_hypervisor()
 
     begun = time.perf_counter()
-    guests = await stand.driver.guests(HOST, PATIENCE_SECONDS)
+    guests = await stand.driver.guests(stand.host_id, PATIENCE_SECONDS)
     took = time.perf_counter() - begun
 
     await stand.wake_hypervisor()
@@ -47,8 +46,8 @@ async def test_orders_to_a_hung_daemon_are_unknown_and_in_time(stand: Stand) -> 
 
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        orders = [group.create_task(stand.driver.start(HOST, spec, PATIENCE_SECONDS)) for spec in fresh]
-        orders.append(group.create_task(stand.driver.destroy(HOST, running.vm_id, PATIENCE_SECONDS)))
+        orders = [group.create_task(stand.driver.start(stand.host_id, spec, PATIENCE_SECONDS)) for spec in fresh]
+        orders.append(group.create_task(stand.driver.destroy(stand.host_id, running.vm_id, PATIENCE_SECONDS)))
     took = time.perf_counter() - begun
 
     await stand.wake_hypervisor()
@@ -60,11 +59,11 @@ async def test_orders_to_a_hung_daemon_are_unknown_and_in_time(stand: Stand) -> 
 async def test_after_a_destroy_is_done_no_earlier_start_comes_through(stand: Stand) -> None:
     spec = stand.spec()
     await stand.hang_hypervisor()
-    start = await stand.driver.start(HOST, spec, PATIENCE_SECONDS)
+    start = await stand.driver.start(stand.host_id, spec, PATIENCE_SECONDS)
     await stand.wake_hypervisor()
 
     async def destroyed() -> bool:
-        return (await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)).done
+        return (await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)).done
 
     await eventually(destroyed)
 

@@ -9,7 +9,6 @@ import pytest
 from mainstay_agent.driver import GuestChanged
 from mainstay_proto.messages import GuestState, StopCause
 from tests.agent.conformance.stand import (
-    HOST,
     SOON_SECONDS,
     Stand,
     cause_of,
@@ -65,7 +64,7 @@ async def test_an_outsiders_destroy_is_not_ours(stand: Stand) -> None:
 async def test_our_own_destroy_is_told_as_ordered(stand: Stand) -> None:
     spec = await started(stand)
 
-    await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)
+    await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)
 
     told = await stop_told(stand, spec.vm_id)
     assert told.cause is StopCause.ORDERED
@@ -73,7 +72,7 @@ async def test_our_own_destroy_is_told_as_ordered(stand: Stand) -> None:
 
 async def test_a_start_and_a_pause_are_told_too(stand: Stand) -> None:
     spec = await started(stand)
-    await stand.driver.pause(HOST, spec.vm_id, SOON_SECONDS)
+    await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)
 
     states = []
     while GuestState.PAUSED not in states:
@@ -110,7 +109,7 @@ async def test_guests_live_through_their_agents_restart(stand: Stand) -> None:
 @pytest.mark.ability("agent-restart")
 async def test_an_ordered_end_stays_ordered_after_the_agents_restart(stand: Stand) -> None:
     spec = await started(stand)
-    await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)
+    await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)
 
     await stand.stop_agent()
     await stand.start_agent()

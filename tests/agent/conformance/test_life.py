@@ -8,7 +8,6 @@ import pytest
 
 from mainstay_proto.messages import GuestState, RunState, StopCause
 from tests.agent.conformance.stand import (
-    HOST,
     SOON_SECONDS,
     Stand,
     cause_of,
@@ -25,7 +24,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 async def test_the_driver_knows_its_host(stand: Stand) -> None:
     (facts,) = await stand.driver.hosts(SOON_SECONDS)
 
-    assert facts.host_id == HOST
+    assert facts.host_id == stand.host_id
     assert facts.cpus > 0
     assert facts.memory_mib > 0
     assert facts.boot_id
@@ -44,7 +43,7 @@ async def test_a_started_guest_runs_under_its_epoch(stand: Stand) -> None:
 async def test_starting_it_again_under_its_epoch_changes_nothing(stand: Stand) -> None:
     spec = await started(stand)
 
-    outcome = await stand.driver.start(HOST, spec, SOON_SECONDS)
+    outcome = await stand.driver.start(stand.host_id, spec, SOON_SECONDS)
 
     assert outcome.done
     assert await state_of(stand, spec.vm_id) is GuestState.RUNNING
@@ -53,7 +52,7 @@ async def test_starting_it_again_under_its_epoch_changes_nothing(stand: Stand) -
 async def test_starting_it_under_another_epoch_is_refused_while_it_runs(stand: Stand) -> None:
     spec = await started(stand)
 
-    outcome = await stand.driver.start(HOST, successor(spec), SOON_SECONDS)
+    outcome = await stand.driver.start(stand.host_id, successor(spec), SOON_SECONDS)
 
     assert (outcome.state, outcome.code) == (RunState.REFUSED, "running-other-epoch")
     report = await report_of(stand, spec.vm_id)
@@ -64,7 +63,7 @@ async def test_starting_it_under_another_epoch_is_refused_while_it_runs(stand: S
 async def test_a_destroyed_guest_is_gone_by_order(stand: Stand) -> None:
     spec = await started(stand)
 
-    outcome = await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)
+    outcome = await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)
 
     assert outcome.done
     assert await state_of(stand, spec.vm_id) is GuestState.STOPPED
@@ -72,16 +71,16 @@ async def test_a_destroyed_guest_is_gone_by_order(stand: Stand) -> None:
 
 
 async def test_destroying_a_guest_that_is_not_there_is_done(stand: Stand) -> None:
-    outcome = await stand.driver.destroy(HOST, NOBODY, SOON_SECONDS)
+    outcome = await stand.driver.destroy(stand.host_id, NOBODY, SOON_SECONDS)
 
     assert outcome.done
 
 
 async def test_a_stopped_guest_starts_under_its_next_epoch(stand: Stand) -> None:
     spec = await started(stand)
-    await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)
+    await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)
 
-    outcome = await stand.driver.start(HOST, successor(spec), SOON_SECONDS)
+    outcome = await stand.driver.start(stand.host_id, successor(spec), SOON_SECONDS)
 
     assert outcome.done
     report = await report_of(stand, spec.vm_id)
@@ -93,7 +92,7 @@ async def test_a_guest_that_obeys_its_power_button_is_off_and_did_not_crash(stan
     spec = await started(stand)
     await stand.booted(spec.vm_id)
 
-    outcome = await stand.driver.shutdown(HOST, spec.vm_id, SOON_SECONDS, SOON_SECONDS)
+    outcome = await stand.driver.shutdown(stand.host_id, spec.vm_id, SOON_SECONDS, SOON_SECONDS)
 
     assert outcome.done
     # The port leaves it to the driver or to the duties above to know whose wish it was.
@@ -103,18 +102,18 @@ async def test_a_guest_that_obeys_its_power_button_is_off_and_did_not_crash(stan
 async def test_a_paused_guest_goes_on_when_told(stand: Stand) -> None:
     spec = await started(stand)
 
-    assert (await stand.driver.pause(HOST, spec.vm_id, SOON_SECONDS)).done
+    assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
     assert await state_of(stand, spec.vm_id) is GuestState.PAUSED
-    assert (await stand.driver.pause(HOST, spec.vm_id, SOON_SECONDS)).done
+    assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
 
-    assert (await stand.driver.resume(HOST, spec.vm_id, SOON_SECONDS)).done
+    assert (await stand.driver.resume(stand.host_id, spec.vm_id, SOON_SECONDS)).done
     assert await state_of(stand, spec.vm_id) is GuestState.RUNNING
 
 
 async def test_a_forced_reboot_keeps_the_guest_where_it_is(stand: Stand) -> None:
     spec = await started(stand)
 
-    outcome = await stand.driver.reboot(HOST, spec.vm_id, True, SOON_SECONDS)
+    outcome = await stand.driver.reboot(stand.host_id, spec.vm_id, True, SOON_SECONDS)
 
     assert outcome.done
     report = await report_of(stand, spec.vm_id)
@@ -125,9 +124,9 @@ async def test_a_forced_reboot_keeps_the_guest_where_it_is(stand: Stand) -> None
 async def test_a_guest_is_forgotten_only_when_it_does_not_run(stand: Stand) -> None:
     spec = await started(stand)
 
-    early = await stand.driver.forget(HOST, spec.vm_id, SOON_SECONDS)
-    await stand.driver.destroy(HOST, spec.vm_id, SOON_SECONDS)
-    late = await stand.driver.forget(HOST, spec.vm_id, SOON_SECONDS)
+    early = await stand.driver.forget(stand.host_id, spec.vm_id, SOON_SECONDS)
+    await stand.driver.destroy(stand.host_id, spec.vm_id, SOON_SECONDS)
+    late = await stand.driver.forget(stand.host_id, spec.vm_id, SOON_SECONDS)
 
     assert (early.state, early.code) == (RunState.REFUSED, "running")
     assert late.done
@@ -140,11 +139,11 @@ async def test_orders_for_an_unknown_guest_are_refused(stand: Stand, order: str)
 
     match order:
         case "reboot":
-            outcome = await driver.reboot(HOST, NOBODY, True, SOON_SECONDS)
+            outcome = await driver.reboot(stand.host_id, NOBODY, True, SOON_SECONDS)
         case "pause":
-            outcome = await driver.pause(HOST, NOBODY, SOON_SECONDS)
+            outcome = await driver.pause(stand.host_id, NOBODY, SOON_SECONDS)
         case _:
-            outcome = await driver.resume(HOST, NOBODY, SOON_SECONDS)
+            outcome = await driver.resume(stand.host_id, NOBODY, SOON_SECONDS)
 
     assert (outcome.state, outcome.code) == (RunState.REFUSED, "no-such-guest")
 
@@ -153,7 +152,7 @@ async def test_a_name_with_markup_is_a_name(stand: Stand) -> None:
     ordinary = stand.spec()
     spec = replace(ordinary, name=f"<b>&'\"{ordinary.vm_id[:8]}")
 
-    outcome = await stand.driver.start(HOST, spec, SOON_SECONDS)
+    outcome = await stand.driver.start(stand.host_id, spec, SOON_SECONDS)
 
     assert outcome.done, outcome
     assert await state_of(stand, spec.vm_id) is GuestState.RUNNING
@@ -162,7 +161,7 @@ async def test_a_name_with_markup_is_a_name(stand: Stand) -> None:
 async def test_many_guests_live_side_by_side(stand: Stand) -> None:
     specs = [await started(stand) for _ in range(3)]
 
-    await stand.driver.destroy(HOST, specs[1].vm_id, SOON_SECONDS)
+    await stand.driver.destroy(stand.host_id, specs[1].vm_id, SOON_SECONDS)
 
     async def only_that_one_stopped() -> bool:
         states = [await state_of(stand, spec.vm_id) for spec in specs]

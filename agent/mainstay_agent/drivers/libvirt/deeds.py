@@ -78,7 +78,7 @@ def standing(line: libvirt.virConnect, spec: GuestSpec) -> Outcome:
     if (domain := find(line, spec.vm_id)) is None:
         return NOT_RUNNING
     if epoch_of(domain) is None:
-        return _foreign(domain)
+        return foreign(domain)
     return _runs_already(domain, spec) if domain.isActive() else NOT_RUNNING
 
 
@@ -119,7 +119,7 @@ def _display_of(domain: libvirt.virDomain) -> tuple[tuple[str, str], ...]:
     return (("vnc_host", graphics.get("listen", "")), ("vnc_port", graphics.get("port", "")))
 
 
-def _foreign(domain: libvirt.virDomain) -> Outcome:
+def foreign(domain: libvirt.virDomain) -> Outcome:
     return refused("foreign-guest", f"{domain.name()} has this id and is not ours")
 
 
@@ -127,7 +127,7 @@ def destroy(line: libvirt.virConnect, vm_id: str) -> Outcome:
     """Until libvirt does not know it any more: what is not defined cannot be started by a call still in the air."""
     while (domain := find(line, vm_id)) is not None:
         if epoch_of(domain) is None:
-            return _foreign(domain)
+            return foreign(domain)
         if domain.isActive():
             with _unless_gone():
                 domain.destroy()
@@ -161,17 +161,17 @@ def _unless_gone() -> Iterator[None]:
 
 
 def press_power_button(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    if (domain := _active(line, vm_id)) is not None:
+    if (domain := active(line, vm_id)) is not None:
         domain.shutdown()
     return DONE
 
 
 def is_off(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    return DONE if _active(line, vm_id) is None else STILL_ON
+    return DONE if active(line, vm_id) is None else STILL_ON
 
 
 def reboot(line: libvirt.virConnect, vm_id: str, forced: bool) -> Outcome:
-    if (domain := _active(line, vm_id)) is None:
+    if (domain := active(line, vm_id)) is None:
         return NO_SUCH_GUEST
     if forced:
         domain.reset()
@@ -181,7 +181,7 @@ def reboot(line: libvirt.virConnect, vm_id: str, forced: bool) -> Outcome:
 
 
 def pause(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    if (domain := _active(line, vm_id)) is None:
+    if (domain := active(line, vm_id)) is None:
         return NO_SUCH_GUEST
     if domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:
         domain.suspend()
@@ -189,7 +189,7 @@ def pause(line: libvirt.virConnect, vm_id: str) -> Outcome:
 
 
 def resume(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    if (domain := _active(line, vm_id)) is None:
+    if (domain := active(line, vm_id)) is None:
         return NO_SUCH_GUEST
     state, reason = domain.state()
     if state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_MIGRATION:
@@ -199,6 +199,6 @@ def resume(line: libvirt.virConnect, vm_id: str) -> Outcome:
     return DONE
 
 
-def _active(line: libvirt.virConnect, vm_id: str) -> libvirt.virDomain | None:
+def active(line: libvirt.virConnect, vm_id: str) -> libvirt.virDomain | None:
     domain = find(line, vm_id)
     return domain if domain is not None and domain.isActive() else None

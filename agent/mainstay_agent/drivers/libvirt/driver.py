@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import libvirt
 
-from mainstay_agent.driver import DriverEvent, EventFeed, Outcome, failed, refused, unknown
-from mainstay_agent.drivers.libvirt import deeds, facts
+from mainstay_agent.driver import DONE, DriverEvent, EventFeed, MigrationStatus, Outcome, failed, refused, unknown
+from mainstay_agent.drivers.libvirt import deeds, facts, migration
 from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidway, Work
 from mainstay_agent.drivers.libvirt.domain_xml import Habitat
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
@@ -25,11 +25,13 @@ from mainstay_proto.messages import GuestReport, GuestSpec, HostFacts, RunState
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.errors import BadInput, DeadlineExceeded, MainstayError, Unavailable
 from mainstay_runtime.logs import logger
-from mainstay_runtime.tasks import Nursery
+from mainstay_runtime.tasks import Nursery, background
 
 OPEN_SECONDS = 10.0
 ADOPT_SECONDS = 5.0
 SHUTDOWN_POLL_SECONDS = 0.2
+STATUS_SECONDS = 2.0
+ABORT_AFTER = 0.8  # of a migration's deadline
 
 NO_ANSWER = (DeadlineExceeded, Hung, LostMidway)
 
@@ -203,6 +205,61 @@ class LibvirtDriver:
         outcome = await self._do(lambda line: deeds.forget(line, vm_id), deadline_seconds)
         if outcome.done:
             self._records.drop(vm_id)
+        return outcome
+
+    # --- migration ---
+
+    async def expect_incoming(self, host_id: str, spec: GuestSpec, deadline_seconds: float) -> Outcome:
+        before = self._records.get(spec.vm_id)
+        if before is not None and before.phase is Phase.RUNNING and before.epoch == spec.epoch:
+            return DONE
+        ours = self._watch.expect(spec.vm_id, spec.epoch, Phase.EXPECTED)
+        outcome = await self._do(lambda line: migration.expect(line, spec.vm_id, spec.epoch), deadline_seconds)
+        if outcome.state in (RunState.REFUSED, RunState.FAILED):
+            self._watch.restore(ours, before)
+        return outcome
+
+    async def migrate(
+        self,
+        host_id: str,
+        vm_id: str,
+        target_url: str,
+        target_epoch: int,
+        bandwidth_mib: int | None,
+        deadline_seconds: float,
+    ) -> Outcome:
+        before = self._records.get(vm_id)
+        ours = self._watch.intend(vm_id, Intent.MIGRATE)
+        async with background(lambda: self._abort_in_time(vm_id, deadline_seconds)):
+            outcome = await self._do(
+                lambda line: migration.migrate(line, vm_id, target_url, target_epoch, bandwidth_mib), deadline_seconds
+            )
+        if outcome.done:
+            self._watch.is_gone(vm_id)
+        elif outcome.state is not RunState.UNKNOWN:
+            self._watch.restore(ours, before)
+        return outcome
+
+    async def _abort_in_time(self, vm_id: str, deadline_seconds: float) -> None:
+        """So that the migration itself still says, before the deadline, what became of it."""
+        await self._clock.sleep(deadline_seconds * ABORT_AFTER)
+        outcome = await self._do(lambda line: migration.abort(line, vm_id), deadline_seconds * (1 - ABORT_AFTER))
+        log.info("a migration that takes too long is aborted", vm=vm_id, outcome=outcome.state)
+
+    async def migration_status(self, host_id: str, vm_id: str) -> MigrationStatus | None:
+        try:
+            return await self._connection.ask(lambda line: migration.status(line, vm_id), STATUS_SECONDS)
+        except (MainstayError, libvirt.libvirtError) as error:
+            log.debug("hypervisor does not tell how far a migration is", vm=vm_id, reason=str(error))
+            return None
+
+    async def abort_migration(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
+        return await self._do(lambda line: migration.abort(line, vm_id), deadline_seconds)
+
+    async def drop_incoming(self, host_id: str, vm_id: str, epoch: int, deadline_seconds: float) -> Outcome:
+        outcome = await self._do(lambda line: migration.drop(line, vm_id, epoch), deadline_seconds)
+        if outcome.done:
+            self._watch.forget_expected(vm_id, epoch)
         return outcome
 
     async def _do(self, deed: Work[Outcome], deadline_seconds: float) -> Outcome:

@@ -73,10 +73,10 @@ class Told:
 
 def hear(record: Record, event: int, detail: int, host_id: str) -> Told:
     """One lifecycle event of a guest of ours."""
+    if record.phase is Phase.EXPECTED and event != libvirt.VIR_DOMAIN_EVENT_RESUMED:
+        return Told(record=record)  # it has not arrived before it runs, and an arrival that fails is no crash
     live = running(record)
     match event, detail:
-        case (libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED):
-            return Told(record=live, event=_changed(live, host_id, GuestState.MIGRATING))
         case (libvirt.VIR_DOMAIN_EVENT_STARTED | libvirt.VIR_DOMAIN_EVENT_RESUMED, _):
             return Told(record=live, event=_changed(live, host_id, GuestState.RUNNING))
         case (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_IOERROR):
@@ -140,9 +140,11 @@ PAUSED_STATES: dict[int, GuestState] = {
 
 def settle(record: Record, sighting: Sighting | None) -> Record:
     """The record, corrected by what was seen: whatever happened while nobody listened."""
+    if record.phase is Phase.EXPECTED:
+        return running(record) if sighting is not None and state_of(sighting) is GuestState.RUNNING else record
     if sighting is not None and sighting.is_active:
         return running(record)
-    if record.phase in (Phase.STOPPED, Phase.EXPECTED):
+    if record.phase is Phase.STOPPED:
         return record
     if sighting is None:
         return ended(record, StopCause.VANISHED, "no longer defined")
@@ -160,7 +162,10 @@ def report(record: Record, sighting: Sighting | None) -> GuestReport | None:
     """One guest as the port tells it; None: nothing of it is here yet."""
     if sighting is not None and sighting.is_active:
         detail = "io-error" if sighting.is_paused_on_io_error else ""
-        return GuestReport(vm_id=record.vm_id, state=state_of(sighting), epoch=record.epoch, detail=detail)
+        state = state_of(sighting)
+        if record.phase is Phase.EXPECTED and state is GuestState.STARTING:
+            state = GuestState.MIGRATING
+        return GuestReport(vm_id=record.vm_id, state=state, epoch=record.epoch, detail=detail)
     if record.phase is Phase.EXPECTED:
         return None
     state = STATE_BY_PHASE[record.phase]

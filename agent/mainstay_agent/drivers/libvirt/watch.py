@@ -59,6 +59,8 @@ class Watch:
 
     def _corrected(self, record: Record, sighting: Sighting | None, afresh: bool) -> Record:
         is_active = sighting is not None and sighting.is_active
+        if record.phase is Phase.EXPECTED:
+            return settle(record, sighting)
         if afresh and is_active and sighting is not None and sighting.epoch is not None:
             return running(replace(record, epoch=sighting.epoch))
         if record.phase is Phase.STARTING and (is_active or self._start_is_out(record.vm_id)):
@@ -99,3 +101,8 @@ class Watch:
             self._records.drop(vm_id)
         else:
             self._records.put(ended(record, StopCause.VANISHED, ""))
+
+    def forget_expected(self, vm_id: str, epoch: int) -> None:
+        record = self._records.get(vm_id)
+        if record is not None and record.phase is Phase.EXPECTED and record.epoch == epoch:
+            self._records.drop(vm_id)
