@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,11 +69,6 @@ class LabProcess:
 
     def is_alive(self) -> bool:
         return is_alive(self.pid)
-
-
-def environment() -> dict[str, str]:
-    """Hosts see the same checkout and the same Python environment as we do."""
-    return {"PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/sbin:/usr/bin:/sbin:/bin')}"}
 
 
 class LabHost:
@@ -156,7 +149,7 @@ class LabHost:
     async def spawn(self, argv: Sequence[str], *, name: str) -> LabProcess:
         """A process that stays in the host until it ends or the host dies; its output is in logs/HOST-NAME.log."""
         log = self._layout.logs / f"{self.name}-{name}.log"
-        door = start([*await self.door(), *argv], log, environment())
+        door = start([*await self.door(), *argv], log)
         async with asyncio.timeout(SPAWN_DEADLINE_SECONDS):
             while (pid := child_of(door.pid)) is None:
                 if door.poll() is not None:

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mainstay_cli.lab import network, state
-from mainstay_cli.lab.host import LabHost, LabProcess, environment
+from mainstay_cli.lab.host import LabHost, LabProcess
 from mainstay_cli.lab.layout import NETNS_DIRECTORY, HostPlace, Layout
 from mainstay_cli.lab.parts import built_parts
 from mainstay_cli.lab.processes import COMMAND_DEADLINE_SECONDS, CommandFailed, run, send, start
@@ -28,6 +28,7 @@ from mainstay_runtime.tasks import all_of
 
 ROOM_DEADLINE_SECONDS = 15.0
 DOWN_DEADLINE_SECONDS = 20.0
+PROBE_DEADLINE_SECONDS = 120.0
 
 
 class Lab:
@@ -55,7 +56,7 @@ class Lab:
     def spawn(self, argv: Sequence[str], *, name: str) -> LabProcess:
         """A process in the fabric that outlives us; its output is in logs/NAME.log."""
         log = self.layout.logs / f"{name}.log"
-        return LabProcess(pid=start([*self._enter_fabric(), *argv], log, environment()).pid, log=log)
+        return LabProcess(pid=start([*self._enter_fabric(), *argv], log).pid, log=log)
 
     def tape(self, name: str, pool: str = "primary") -> Path:
         """A guest's tape as the storage box holds it: /srv/POOL/NAME in the hosts."""
@@ -81,16 +82,29 @@ async def lab_of(size: int = 3, *, pools: tuple[str, ...] = ("primary",), watchd
 
 
 async def raise_lab(layout: Layout, keeper: state.Keeper | None = None) -> Lab:
-    """All hosts booted, all BMCs answering."""
-    await _furnish(layout, keeper)
-    await network.lay(layout)
-    lab = Lab(layout)
+    """All hosts booted, all BMCs answering; or nothing is left."""
+    try:
+        await _furnish(layout, keeper)
+        await network.lay(layout)
+        return await _booted(Lab(layout))
+    except BaseException:
+        await take_down(layout)
+        raise
+
+
+async def _booted(lab: Lab) -> Lab:
+    layout = lab.layout
     lab.spawn([sys.executable, "-m", "mainstay_cli.lab.machine_room", str(layout.root)], name="machine-room")
     room_log = layout.logs / "machine-room.log"
     await until(lambda: _room_answers(lab), f"the machine room answers (see {room_log})", ROOM_DEADLINE_SECONDS)
     await all_of(*(host.switch_on() for host in lab.hosts))
-    await lab.host(1).run(["virsh", "domcapabilities", "--virttype", "qemu"])  # fills libvirt's cache if it is empty
+    await _fill_libvirt_cache(lab.host(1))
     return lab
+
+
+async def _fill_libvirt_cache(host: LabHost) -> None:
+    """The first lab of a machine takes its time, later ones find the cache full."""
+    await host.run(["virsh", "domcapabilities", "--virttype", "qemu"], deadline_seconds=PROBE_DEADLINE_SECONDS)
 
 
 async def take_down(layout: Layout) -> None:

@@ -8,7 +8,8 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,11 @@ class Program:
 async def run(argv: Sequence[str], *, deadline_seconds: float = COMMAND_DEADLINE_SECONDS, stdin: str = "") -> str:
     """Standard output of a command that ended well; CommandFailed with its standard error otherwise."""
     child = await asyncio.create_subprocess_exec(
-        *argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *argv,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
     )
     try:
         async with asyncio.timeout(deadline_seconds):
@@ -54,7 +59,7 @@ async def run(argv: Sequence[str], *, deadline_seconds: float = COMMAND_DEADLINE
     return out.decode(errors="replace")
 
 
-def start(argv: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """A process of its own session that goes on when we are gone; both its outputs are appended to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -63,9 +68,15 @@ def start(argv: Sequence[str], log: Path, environment: Mapping[str, str] | None 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **(environment or {})},
+            env=_environment(),
             start_new_session=True,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Hosts see the same checkout as we do, and find the same Python."""
+    system_path = os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{system_path}"}
 
 
 def child_of(pid: int) -> int | None:
