@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from mainstay_controller.api.access import ROOT_READS, Caller
+from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
+from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import hosts as views
+from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
-from mainstay_controller.domain.states import HostState, ResourceState
+from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
+from mainstay_controller.operations import add_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
@@ -66,4 +70,42 @@ list_hosts = listing(
     where=_by_what_rows_do_not_say,
 )
 
-COMMANDS = (list_hosts,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHost:
+    zone_id: Annotated[ZoneId, "the ID of the zone"]
+    pod_id: Annotated[PodId, "the ID of the pod"]
+    url: Annotated[str, "http://ADDRESS of the host; http://sim/CLUSTER/NAME for a simulated one"]
+    hypervisor: Annotated[str, "the hypervisor of the host"]
+    cluster_id: Annotated[ClusterId | None, "the ID of the cluster"] = None
+    cluster_name: Annotated[str, "the name of the cluster, instead of its ID"] = ""
+    username: Annotated[str, "the user name for the host"] = ""
+    password: Annotated[str, "the password for the host"] = ""
+    host_tags: Annotated[tuple[str, ...], "tags of the host"] = ()
+    allocation_state: Annotated[AllocationState, "Enabled or Disabled"] = AllocationState.ENABLED
+
+
+@command("addHost", roles=ROOT)
+async def add(request: AddHost, caller: Caller, cloud: Cloud) -> Rows[views.HostView]:
+    """Adds a host; it answers with a list of one, which alone shows the token that lets the host's agent enrol."""
+    enabled = request.allocation_state is AllocationState.ENABLED
+    added = await add_host.add_host(
+        add_host.NewHost(
+            zone_id=request.zone_id,
+            pod_id=request.pod_id,
+            url=request.url,
+            hypervisor=request.hypervisor,
+            cluster_id=request.cluster_id,
+            cluster_name=request.cluster_name,
+            username=request.username,
+            password=request.password,
+            tags=request.host_tags,
+            resource_state=ResourceState.ENABLED if enabled else ResourceState.DISABLED,
+        ),
+        cloud,
+    )
+    view = await one(views.hosts, added.host, caller, cloud)
+    return rows_of([replace(view, enrolment_token=added.enrolment_token)])
+
+
+COMMANDS = (add, list_hosts)

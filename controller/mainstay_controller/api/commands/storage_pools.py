@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import ROOT_READS
+from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
+from mainstay_controller.operations import create_storage_pool
+from mainstay_controller.operations.cloud import Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,4 +40,46 @@ list_storage_pools = listing(
     roles=ROOT_READS,
 )
 
-COMMANDS = (list_storage_pools,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateStoragePool:
+    """`has_leases` is ours: whether hosts keep leases on it, so that lease expiry is a proof for its guests."""
+
+    name: Annotated[str, "the name of the storage pool"]
+    zone_id: Annotated[ZoneId, "the ID of the zone"]
+    url: Annotated[str, "sharedmountpoint://, nfs://, file:// or sim://, with the path at which hosts find it"]
+    scope: Annotated[str, "CLUSTER, ZONE or HOST"] = "CLUSTER"
+    pod_id: Annotated[PodId | None, "the ID of the pod"] = None
+    cluster_id: Annotated[ClusterId | None, "the ID of the cluster, for scope CLUSTER"] = None
+    host_id: Annotated[HostId | None, "the ID of the host, for scope HOST"] = None
+    hypervisor: Annotated[str | None, "the hypervisor, for scope ZONE"] = None
+    provider: Annotated[str, "the storage provider"] = "DefaultPrimary"
+    tags: Annotated[tuple[str, ...], "tags of the storage pool"] = ()
+    has_leases: Annotated[bool, "whether hosts keep leases on it"] = True
+    details: Annotated[dict[str, str] | None, "details; mountpoint: where hosts find an NFS export mounted"] = None
+
+
+@command("createStoragePool", roles=ROOT)
+async def create(request: CreateStoragePool, caller: Caller, cloud: Cloud) -> views.StoragePoolView:
+    """Creates a primary storage pool, after looking at it through its hosts."""
+    pool = await create_storage_pool.create_storage_pool(
+        create_storage_pool.NewStoragePool(
+            zone_id=request.zone_id,
+            name=request.name,
+            url=request.url,
+            scope=request.scope,
+            pod_id=request.pod_id,
+            cluster_id=request.cluster_id,
+            host_id=request.host_id,
+            hypervisor=request.hypervisor,
+            provider=request.provider,
+            tags=request.tags,
+            has_leases=request.has_leases,
+            mount_point=(request.details or {}).get("mountpoint", ""),
+        ),
+        cloud,
+    )
+    return await one(views.storage_pools, pool, caller, cloud)
+
+
+COMMANDS = (create, list_storage_pools)

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, Caller
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, Role
+from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import templates as views
 from mainstay_controller.domain.ids import TemplateId, ZoneId
+from mainstay_controller.operations import register_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Where, eq, ne, none_of
@@ -82,4 +85,65 @@ list_templates = listing(
     where=_whose,
 )
 
-COMMANDS = (list_templates,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterTemplate:
+    """`kernel`, `initrd` and `kernel_arguments` are ours: direct kernel boot."""
+
+    name: Annotated[str, "the name of the template"]
+    url: Annotated[str, "file:// and the path of the image, as hosts see it", Length(2048)]
+    format: Annotated[str, "the format of the image: QCOW2 or RAW"]
+    hypervisor: Annotated[str, "the hypervisor it is for"]
+    display_text: Annotated[str, "the text shown for it", Length(4096)] = ""
+    zone_id: Annotated[ZoneId | None, "the ID of the zone; without one it is for all zones"] = None
+    zone_ids: Annotated[tuple[ZoneId, ...], "the IDs of the zones, of which one may be named"] = ()
+    os_type_id: Annotated[str, "the ID of the OS type"] = ""
+    is_public: Annotated[bool, "whether everybody may use it"] = False
+    is_featured: Annotated[bool, "whether it is shown first; root administrators only"] = False
+    is_extractable: Annotated[bool, "whether it may be downloaded"] = False
+    password_enabled: Annotated[bool, "whether guests take a password from us"] = False
+    requires_hvm: Annotated[bool, "whether it needs hardware virtualisation"] = True
+    checksum: Annotated[str, "the checksum of the image"] = ""
+    kernel: Annotated[str, "the path of a kernel to boot directly", Length(1024)] = ""
+    initrd: Annotated[str, "the path of its initial RAM disk", Length(1024)] = ""
+    kernel_arguments: Annotated[str, "its command line", Length(2048)] = ""
+    details: Annotated[dict[str, str] | None, "details", Length(4096)] = None
+
+
+@command("registerTemplate", roles=USERS)
+async def register(request: RegisterTemplate, caller: Caller, cloud: Cloud) -> Rows[views.TemplateView]:
+    """Registers an image that hosts can read; it answers with a list of one, as CloudStack does."""
+    template = await register_template.register_template(
+        register_template.NewTemplate(
+            name=request.name,
+            display_text=request.display_text,
+            url=request.url,
+            format=request.format,
+            hypervisor=request.hypervisor,
+            account_id=caller.account.id,
+            domain_id=caller.account.domain_id,
+            zone_id=_one_zone(request),
+            os_type_id=request.os_type_id,
+            is_public=request.is_public,
+            is_featured=request.is_featured and caller.role is Role.ROOT_ADMIN,
+            is_extractable=request.is_extractable,
+            password_enabled=request.password_enabled,
+            requires_hvm=request.requires_hvm,
+            checksum=request.checksum,
+            kernel=request.kernel,
+            initrd=request.initrd,
+            kernel_arguments=request.kernel_arguments,
+            details=request.details or {},
+        ),
+        cloud,
+    )
+    return rows_of(await views.templates([template], caller, cloud))
+
+
+def _one_zone(request: RegisterTemplate) -> ZoneId | None:
+    if len(request.zone_ids) > 1:
+        raise InvalidParameter("zoneids", "name one zone, or none for all of them")
+    return request.zone_ids[0] if request.zone_ids else request.zone_id
+
+
+COMMANDS = (register, list_templates)
