@@ -12,8 +12,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 from mainstay_agent.drivers.simulated.driver import SimulatedDriver
-from mainstay_agent.drivers.simulated.host import SimulatedHost
 from mainstay_agent.drivers.simulated.leases import BootMemory, lease_ports
+from mainstay_agent.drivers.simulated.network import CablePinger
 from mainstay_agent.drivers.simulated.world import Pace, SimulatedWorld
 from mainstay_agent.duties.agent import Agent, Surroundings
 from mainstay_agent.duties.ports import DutySettings, Hypervisor
@@ -159,15 +159,6 @@ class ResidentArea(LocalLeaseArea):
         await super().run()
 
 
-class WorldPinger:
-    def __init__(self, world: SimulatedWorld, source: SimulatedHost) -> None:
-        self._world = world
-        self._source = source
-
-    async def ping(self, ip: str, deadline_seconds: float) -> bool | None:
-        return await self._world.ping(self._source, ip, deadline_seconds)
-
-
 class Site:
     """The hosts of one world, their agents and controller ends."""
 
@@ -200,7 +191,7 @@ class Site:
                 area_of=lambda _facts: self.areas[name],
                 memory_of=lambda _facts: self._memories.setdefault(name, KeptBytes()),
                 uplink=end,
-                pinger=WorldPinger(self.world, host),
+                pinger=CablePinger(self.world, host),
                 clock=self.clock,
             ),
             self.settings,

@@ -18,11 +18,13 @@ from mainstay_agent.duties.session import Session
 from mainstay_agent.lease.area import LeaseArea
 from mainstay_proto.messages import Command, Hello, HostFacts, Mounts, ReportRequest, Welcome
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, Work, background
 
 log = logger(__name__)
 PROTOCOL_MINOR = 1
+NO_WATCHDOG = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ class Agent:
             agent_id=self._agent_id,
             version=self._version,
             protocol_minor=PROTOCOL_MINOR,
-            hosts=tuple(replace(charge.facts, guests=charge.view.told()) for charge in self._charges.values()),
+            hosts=tuple([await _introduced(charge) for charge in self._charges.values()]),
             resumed=resumed,
         )
 
@@ -132,6 +134,14 @@ class Agent:
     async def lost(self, reason: str) -> None:
         self._session.lost()
         log.warning("no controller in reach", reason=reason)
+
+
+async def _introduced(charge: Charge) -> HostFacts:
+    try:
+        watchdog = await charge.area.watchdog() != NO_WATCHDOG
+    except (Unavailable, DeadlineExceeded):
+        watchdog = False
+    return replace(charge.facts, guests=charge.view.told(), watchdog=watchdog)
 
 
 async def _look_around(charge: Charge) -> None:

@@ -85,6 +85,16 @@ class SimulatedHost:
     def heal_network(self) -> None:
         self.networked.set()
 
+    async def until_boot_ends(self, boot_id: str) -> None:
+        """Its power goes, or it was reset."""
+        if self.powered.is_set() and self.boot_id == boot_id:
+            await self.unpowered.wait()
+
+    async def until_reachable(self) -> None:
+        while not (self.powered.is_set() and self.network_up):
+            await self.powered.wait()
+            await self.networked.wait()
+
     def heal(self) -> None:
         self.starts_to_fail = 0
         self.heal_network()

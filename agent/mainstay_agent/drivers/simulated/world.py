@@ -165,15 +165,6 @@ class SimulatedWorld:
             }
         return Outcome(state=RunState.DONE, answer=tuple(answer.items()))
 
-    async def ping(self, source: SimulatedHost, ip: str, deadline_seconds: float) -> bool | None:
-        """None: the source itself has no network."""
-        if not source.network_up:
-            return None
-        target = next((host for host in self.hosts.values() if host.facts.ip == ip), None)
-        answers = target is not None and self.can_reach(source, target)
-        await self.clock.sleep(self.pace.ping_seconds if answers else deadline_seconds)
-        return answers
-
     # --- faults to guests; those of machines are verbs of SimulatedHost ---
 
     def crash_guest(self, guest: str) -> SimulatedHost:
