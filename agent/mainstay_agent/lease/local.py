@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
-import structlog
-
 from mainstay_agent.lease.area import (
     AreaEvent,
     Granted,
@@ -29,11 +27,12 @@ from mainstay_agent.lease.ports import GuestKiller, Memory, Remembered, SlotStor
 from mainstay_agent.lease.slots import BLANK, PoisonSector, Slot
 from mainstay_agent.lease.tenure import Tenure
 from mainstay_proto.messages import HoldGrant, LeaseProfile, PoolLease, PoolMount, SlotSighting
+from mainstay_runtime import logs
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.errors import BadInput, Unavailable
 from mainstay_runtime.tasks import Nursery, all_of, background
 
-log = structlog.get_logger(__name__)
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +224,7 @@ class LocalLeaseArea:
                 await self._ports.slots.write_owner(pool_id, write.slot, write.sector)
             except OSError as error:
                 self._take(self._known.renewal_failed(pool_id, sequence, self._clock.monotonic()))
-                self._warn("pool-io", f"cannot renew: {error}", pool_id)
+                self.warn("pool-io", f"cannot renew: {error}", pool_id)
             else:
                 self._take(self._known.renewal_acknowledged(pool_id, sequence, self._clock.monotonic()))
 
@@ -238,7 +237,7 @@ class LocalLeaseArea:
             slots = await self._ports.slots.read(pool_id, frozenset((tenure.slot, *dict(observer.names))))
         except OSError as error:
             self._conclude(observer.blinded())
-            self._warn("pool-io", f"cannot read slots: {error}", pool_id)
+            self.warn("pool-io", f"cannot read slots: {error}", pool_id)
             return
         ended_at = self._clock.monotonic()
         self._take(self._known.own_slot_read(pool_id, slots.get(tenure.slot, BLANK), ended_at))
@@ -294,7 +293,7 @@ class LocalLeaseArea:
         self._take((keeper, ()))
         self._lanes_wanted.set()
         if self._ports.watchdog.kind == "none":
-            self._warn("watchdog-absent", "nothing resets this host: its lapsed leases prove nothing")
+            self.warn("watchdog-absent", "nothing resets this host: its lapsed leases prove nothing")
 
     def _observer_of(self, pool_id: str, keeper: Keeper, lease_names: tuple[LeaseName, ...]) -> Observer:
         names = tuple((slot, host) for pool, slot, host in lease_names if pool == pool_id and host != keeper.host_id)
@@ -309,7 +308,7 @@ class LocalLeaseArea:
         try:
             self._remember(self._keeper)
         except OSError as error:
-            self._warn("memory", f"a restart of this process would know less than it should: {error}")
+            self.warn("memory", f"a restart of this process would know less than it should: {error}")
         for action in actions:
             match action:
                 case Pet():
@@ -333,11 +332,11 @@ class LocalLeaseArea:
         try:
             self._ports.watchdog.pet(pet.timeout_seconds)
         except OSError as error:
-            self._warn("watchdog-lost", str(error))
+            self.warn("watchdog-lost", str(error))
         else:
             self._troubles.discard(("watchdog-lost", ""))
 
-    def _warn(self, code: str, detail: str, pool_id: str = "") -> None:
+    def warn(self, code: str, detail: str, pool_id: str = "") -> None:
         """Once, until it is over."""
         if (code, pool_id) not in self._troubles:
             self._troubles.add((code, pool_id))

@@ -1,0 +1,1 @@
+"""The lease daemon of a host, `mainstay-leased`: a lease area with real storage, a real watchdog and real processes, behind a unix socket."""
