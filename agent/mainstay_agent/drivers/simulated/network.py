@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
 from mainstay_agent.drivers.simulated.host import SimulatedHost
-from mainstay_agent.drivers.simulated.world import SimulatedWorld
+from mainstay_agent.drivers.simulated.world import SimulatedWorld, alive_since
 from mainstay_runtime.errors import MainstayError, Unavailable
 from mainstay_runtime.session import Stream, Transport
-from mainstay_runtime.tasks import Nursery
+from mainstay_runtime.tasks import Nursery, background
 
 Said = TypeVar("Said")
 Heard = TypeVar("Heard")
+
+MESSAGES_MAX = 64  # on the way in one direction; then the sender waits
+LAST_WORDS_SECONDS = 1.0
 
 
 class CableTransport(Generic[Said, Heard]):
@@ -31,40 +34,77 @@ class CableTransport(Generic[Said, Heard]):
     async def connect(self, address: str) -> AsyncIterator[Stream[Said, Heard]]:
         if not self._host.network_up:
             raise Unavailable("the cable is cut")
-        stream: asyncio.Future[Stream[Said, Heard]] = asyncio.get_running_loop().create_future()
-        hung_up = asyncio.Event()
-        self._lines.adopt(self._hold(address, stream, hung_up), f"line of {self._host.facts.name}")
+        line: _Line[Said, Heard] = _Line(self._host)
+        self._lines.adopt(line.hold(self._inner.connect(address)), f"line of {self._host.facts.name}")
         try:
-            yield _CableStream(await stream, self._host)
+            await line.opened
+            yield line
         finally:
-            hung_up.set()
-
-    async def _hold(self, address: str, opened: asyncio.Future[Stream[Said, Heard]], hung_up: asyncio.Event) -> None:
-        try:
-            async with self._inner.connect(address) as stream:
-                if not opened.cancelled():
-                    opened.set_result(stream)
-                await hung_up.wait()
-                await self._host.until_reachable()
-        except MainstayError as error:
-            if opened.done():
-                raise
-            opened.set_exception(error)
+            line.hung_up.set()
 
 
-class _CableStream(Generic[Said, Heard]):
-    def __init__(self, inner: Stream[Said, Heard], host: SimulatedHost) -> None:
-        self._inner = inner
+class _Line(Generic[Said, Heard]):
+    """One conversation.  The real stream is touched by the line's own task alone: a machine that dies cancels nothing of it."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.hung_up = asyncio.Event()
         self._host = host
+        self._boot_id = host.boot_id
+        self._said: asyncio.Queue[Said] = asyncio.Queue(MESSAGES_MAX)
+        self._heard: asyncio.Queue[Heard | Unavailable] = asyncio.Queue(MESSAGES_MAX)
 
     async def send(self, message: Said) -> None:
-        await self._host.networked.wait()
-        await self._inner.send(message)
+        await self._said.put(message)
 
     async def receive(self) -> Heard:
-        message = await self._inner.receive()
-        await self._host.networked.wait()
-        return message
+        heard = await self._heard.get()
+        if isinstance(heard, Unavailable):
+            raise heard
+        return heard
+
+    async def hold(self, connecting: AbstractAsyncContextManager[Stream[Said, Heard]]) -> None:
+        try:
+            async with connecting as stream:
+                if not self.opened.cancelled():
+                    self.opened.set_result(None)
+                async with background(lambda: self._carry_out(stream), lambda: self._carry_in(stream)):
+                    await self.hung_up.wait()
+                    await self._host.until_reachable()
+                    await self._say_last_words()
+        except MainstayError as error:
+            if self.opened.done():
+                raise
+            self.opened.set_exception(error)
+
+    async def _carry_out(self, stream: Stream[Said, Heard]) -> None:
+        try:
+            while True:
+                message = await self._said.get()
+                await self._host.networked.wait()
+                if self._lives:
+                    await stream.send(message)
+                self._said.task_done()
+        except Unavailable as lost:
+            await self._heard.put(lost)
+
+    async def _carry_in(self, stream: Stream[Said, Heard]) -> None:
+        try:
+            while True:
+                message = await stream.receive()
+                await self._host.networked.wait()
+                await self._heard.put(message)
+        except Unavailable as lost:
+            await self._heard.put(lost)
+
+    async def _say_last_words(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._said.join()
+
+    @property
+    def _lives(self) -> bool:
+        return alive_since(self._host, self._boot_id)
 
 
 class CablePinger:
