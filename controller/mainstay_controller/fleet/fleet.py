@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mainstay_controller.domain.ha.case import LeaseTiming
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
 from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId, VmId
 from mainstay_controller.domain.records import Volume
+from mainstay_controller.fleet.bells import Bells
 from mainstay_controller.fleet.commands import OrdersUnderWay
 from mainstay_controller.fleet.gate import Gate, HostArrival, Mount, Orientation, TurnedAway
 from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Outcome
+from mainstay_controller.fleet.power.port import PowerController, PowerControllers
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
-from mainstay_controller.fleet.translate import arrival, guest_seen, slot_seen
-from mainstay_controller.fleet.witnesses import Testimony, Witnesses
+from mainstay_controller.fleet.translate import arrival, guest_seen
 from mainstay_proto import messages as m
 from mainstay_proto.profiles import PROFILES, outlast
 from mainstay_runtime.clock import Clock, Rng
@@ -49,9 +51,16 @@ class MigrationStep:
 
 class Fleet:
     def __init__(
-        self, *, controller_id: ControllerId, clock: Clock, rng: Rng, timing: SessionTiming | None = None
+        self,
+        *,
+        controller_id: ControllerId,
+        clock: Clock,
+        rng: Rng,
+        timing: SessionTiming | None = None,
+        power: PowerController | None = None,
     ) -> None:
         self.inbox = Inbox()
+        self.power = power or PowerControllers({})
         self.controllers: tuple[str, ...] = ()  # host:port of all controllers, told to agents in Welcome
         self._controller_id = controller_id
         self._clock = clock
@@ -60,7 +69,8 @@ class Fleet:
         self._gate: Gate | None = None
         self._hosts = Presences()
         self._orders = OrdersUnderWay(clock)
-        self._witnesses = Witnesses()
+        self.bells = Bells()  # whatever somebody may wait for
+        self._verdicts: dict[tuple[HostId, HostId], frozenset[Verdict]] = {}
         self._holds = Holds()
         self._profiles: dict[HostId, m.LeaseProfile] = {}
         self._migrations: dict[str, MigrationStep] = {}
@@ -74,7 +84,10 @@ class Fleet:
     async def start_guest(
         self, host_id: HostId, guest: GuestOrder, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
-        return await self._order(host_id, m.StartGuest(spec=guest_spec(guest)), command_id, deadline_seconds)
+        """Given under the boot in the VM's row and the leases of this moment: later ones refuse it."""
+        spec = guest_spec(guest)
+        tenure = self._tenure(host_id, spec, guest.vm.host_boot_id)
+        return await self._order(host_id, m.StartGuest(spec=spec, tenure=tenure), command_id, deadline_seconds)
 
     async def stop_guest(
         self,
@@ -132,7 +145,8 @@ class Fleet:
         self, target_id: HostId, guest: GuestOrder, source_id: HostId, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
         """`guest.vm.epoch` is the epoch handed over: the source's + 1."""
-        order = m.PrepareIncoming(spec=guest_spec(guest), source_host_id=source_id)
+        spec = guest_spec(guest)
+        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=self._tenure(target_id, spec, None))
         return await self._order(target_id, order, command_id, deadline_seconds)
 
     async def migrate_guest(
@@ -228,13 +242,13 @@ class Fleet:
     async def probe_host(
         self, neighbour_id: HostId, host_id: HostId, ip: str, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
-        """Done.answer["ping"] is yes, no or unknown; Done.slots what the neighbour sees of its slots (kept as testimony too)."""
+        """Done.answer["ping"] is yes, no or unknown (no ip: not asked); Done.slots what the neighbour sees of its slots now."""
         return await self._order(neighbour_id, m.ProbeHost(host_id=host_id, ip=ip), command_id, deadline_seconds)
 
     async def watch_host(
         self, neighbour_id: HostId, host_id: HostId, *, watch_seconds: float, command_id: str, deadline_seconds: float
     ) -> Outcome:
-        """From now on the neighbour pushes what it sees; it arrives as `testimony`."""
+        """From now on the neighbour pushes what it sees: `next_verdict_of` tells when it changed."""
         order = m.WatchHost(host_id=host_id, until_seconds=watch_seconds)
         return await self._order(neighbour_id, order, command_id, deadline_seconds)
 
@@ -251,22 +265,34 @@ class Fleet:
         order = m.PoisonHost(host_id=host_id, incident_id=incident_id, pool_ids=pool_ids)
         return await self._order(neighbour_id, order, command_id, deadline_seconds)
 
-    def testimony(self, host_id: HostId) -> tuple[Testimony, ...]:
-        """The newest word of every observer about each slot of that host."""
-        return self._witnesses.about(host_id)
+    def ring(self, host_id: HostId) -> None:
+        """Something was learnt about that host."""
+        self.bells.ring(host_id)
 
-    async def next_word_about(self, host_id: HostId, within_seconds: float) -> None:
-        """Until somebody said something about that host, it spoke itself, or the time is over."""
-        await self._witnesses.next_word(host_id, within_seconds)
+    def words_about(self, host_id: HostId) -> int:
+        """How often the bell has rung: to be read before one looks."""
+        return self.bells.rung(host_id)
+
+    async def next_word_about(self, host_id: HostId, *, after: int, within_seconds: float) -> None:
+        """Until something was learnt about that host since `after`, it spoke itself, or the time is over."""
+        await self.bells.next(host_id, after=after, within_seconds=within_seconds)
+
+    async def next_verdict_of(self, observer_id: HostId, host_id: HostId, within_seconds: float) -> None:
+        """Until that observer, who watches that host, sees its slots otherwise than before, or the time is over."""
+        bell = (observer_id, host_id)
+        await self.bells.next(bell, after=self.bells.rung(bell), within_seconds=within_seconds)
 
     def holds_over_at(self, host_id: HostId, pool_id: PoolId) -> float:
         """When every hold-grant to that host that may be outstanding is over, on our clock: those given here, and those of whoever
         answered for it before us."""
         presence = self._hosts.get(host_id)
         known_since = presence.known_since if presence else self._clock.monotonic()
-        profile = self._profiles.get(host_id) or max(PROFILES.values(), key=lambda each: each.hold_seconds)
+        profile = self._profile_of(host_id)
         inherited_over = known_since + outlast(profile, profile.hold_seconds)
         return max(inherited_over, self._holds.over_at(host_id, pool_id) or inherited_over)
+
+    def lease_timing(self, host_id: HostId) -> LeaseTiming:
+        return lease_timing(self._profile_of(host_id))
 
     def bar_holds(self, host_id: HostId) -> None:
         """Before a lease proof is committed: no new hold from here on, until `allow_holds`."""
@@ -291,6 +317,11 @@ class Fleet:
         presence = self._hosts.get(host_id)
         return presence.heard_at if presence else None
 
+    def has_beaten(self, host_id: HostId) -> bool:
+        """In its present session: its leases are known, so that orders can be given under them."""
+        presence = self._hosts.get(host_id)
+        return presence is not None and presence.beaten
+
     def arrival(self, host_id: HostId) -> HostArrival | None:
         presence = self._hosts.get(host_id)
         return presence.arrival if presence else None
@@ -312,7 +343,7 @@ class Fleet:
     def forget(self, host_id: HostId) -> None:
         """Stop watching: it was removed, or belongs to another controller."""
         self._hosts.forget(host_id)
-        self._witnesses.forget(host_id)
+        self.bells.forget(host_id)
 
     def give_up_orders(self, host_id: HostId, reason: str) -> None:
         """The host is proven dead: its open orders end as Unknown now."""
@@ -343,7 +374,7 @@ class Fleet:
         now = self._clock.monotonic()
         match up:
             case m.CommandResult():
-                self._answered(up, session, now)
+                self._orders.answered(up)
             case m.MigrationProgress():
                 self._migrations[up.command_id] = MigrationStep(percent=up.percent, phase=up.phase)
             case m.Goodbye():
@@ -371,6 +402,20 @@ class Fleet:
             deadline_seconds=deadline_seconds,
         )
 
+    def _profile_of(self, host_id: HostId) -> m.LeaseProfile:
+        """Of a host we know nothing of, the most patient."""
+        return self._profiles.get(host_id) or max(PROFILES.values(), key=lambda each: each.validity_seconds)
+
+    def _tenure(self, host_id: HostId, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure | None:
+        presence = self._hosts.get(host_id)
+        if presence is None or presence.arrival is None:
+            return None
+        leases = [lease for lease in presence.leases if lease.pool_id in spec.pool_ids]
+        return m.Tenure(
+            boot_id=boot_id or presence.arrival.boot_id,
+            generations=tuple(m.PoolGeneration(pool_id=each.pool_id, generation=each.generation) for each in leases),
+        )
+
     def _let_in(
         self,
         arrived: HostArrival,
@@ -382,7 +427,7 @@ class Fleet:
         presence.report(guests, complete=True)
         self._profiles[arrived.host_id] = profile
         self._orders.send_again(arrived.host_id, session.send)
-        self._witnesses.ring(arrived.host_id)
+        self.bells.ring(arrived.host_id)
         self.inbox.about(arrived.host_id).arrived = True
 
     def _welcome(self, orientation: Orientation) -> m.Welcome:
@@ -408,6 +453,8 @@ class Fleet:
     ) -> None:
         match up:
             case m.Heartbeat():
+                if not presence.beaten:
+                    self.inbox.about(presence.host_id)
                 if presence.beat(up, now):
                     self._ask_for_report(presence, now)
             case m.PowerReport():
@@ -416,7 +463,7 @@ class Fleet:
             case m.GuestEvent():
                 self._note(presence, up)
             case m.Sightings():
-                self._witnesses.heard((slot_seen(each, presence.host_id) for each in up.sightings), now)
+                self._sighted(presence.host_id, up)
             case m.HoldRequest():
                 self._hold(presence, up, now)
             case m.LoadReport():
@@ -450,18 +497,40 @@ class Fleet:
             )
             say(presence.session, command)
 
-    def _answered(self, result: m.CommandResult, session: AgentSession, now: float) -> None:
-        host_id = self._orders.answered(result)
-        if host_id is not None and result.sightings:
-            self._witnesses.heard((slot_seen(each, host_id) for each in result.sightings), now)
+    def _sighted(self, observer_id: HostId, told: m.Sightings) -> None:
+        seen: dict[HostId, set[Verdict]] = {}
+        for each in told.sightings:
+            seen.setdefault(HostId(each.host_id), set()).add(verdict_in(each))
+        for host_id, verdicts in seen.items():
+            said = frozenset(verdicts)
+            if self._verdicts.get((observer_id, host_id)) != said:
+                self._verdicts[observer_id, host_id] = said
+                self.bells.ring((observer_id, host_id))
 
     def _part(self, session: AgentSession, contact: Contact, now: float) -> None:
         for host_id in session.hosts:
             presence = self._hosts.get(HostId(host_id))
             if presence is not None and presence.session is session:
                 presence.part(contact, now)
-                self._witnesses.ring(presence.host_id)
+                self.bells.ring(presence.host_id)
                 self.inbox.about(presence.host_id).parted = contact
+
+
+Verdict = tuple[str, str, int, bool, bool, bool]
+
+
+def verdict_in(sighting: m.SlotSighting) -> Verdict:
+    """What is worth asking again for when it changes; the sequence moves all the time."""
+    slot = sighting
+    return (slot.pool_id, slot.boot_id, slot.generation, slot.dead, slot.released, slot.witness_sound)
+
+
+def lease_timing(profile: m.LeaseProfile) -> LeaseTiming:
+    return LeaseTiming(
+        quiet_seconds=2 * profile.renew_seconds + profile.poll_seconds,
+        doomed_seconds=profile.validity_seconds - profile.watchdog_seconds * (1 + profile.clock_error),
+        view_age_max_seconds=profile.validity_seconds / 2,
+    )
 
 
 def say(session: AgentSession, down: m.Down) -> bool:

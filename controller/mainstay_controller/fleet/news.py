@@ -56,6 +56,16 @@ class Inbox:
             self._changed.clear()
             await self._changed.wait()
 
+    def again(self, news: News, after_seconds: float) -> None:
+        """Its news were not dealt with to the end: they wait in front of what came meanwhile."""
+        asyncio.get_running_loop().call_later(after_seconds, self._put_back, news)
+
+    def _put_back(self, news: News) -> None:
+        fresher = self.about(news.host_id)
+        fresher.arrived = fresher.arrived or news.arrived
+        fresher.parted = fresher.parted or news.parted
+        fresher.notes.extendleft(reversed(news.notes))
+
     def done(self, news: News) -> None:
         self._taken.discard(news.host_id)
         if self._waiting:

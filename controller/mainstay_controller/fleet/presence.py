@@ -28,6 +28,7 @@ class Presence:
     known_since: float
     session: AgentSession | None = None
     arrival: HostArrival | None = None
+    beaten: bool = False  # in this session
     leases: tuple[PoolLease, ...] = ()
     load: LoadReport | None = None
     hypervisor_responds: bool = True
@@ -38,6 +39,7 @@ class Presence:
     def beat(self, heartbeat: Heartbeat, now: float) -> bool:
         """True when our picture of its guests is not the host's."""
         self.heard_at = now
+        self.beaten = True
         self.leases = heartbeat.leases
         self.hypervisor_responds = heartbeat.hypervisor_responds
         return heartbeat.digest != self.reports_digest
@@ -90,7 +92,7 @@ class Presences:
     def adopt(self, host_id: HostId, now: float) -> None:
         """Watch a host that no controller answers for: it has its full patience to come to us."""
         if host_id not in self._hosts:
-            self._hosts[host_id] = Presence(host_id=host_id, contact=Contact.LOST, heard_at=now, known_since=now)
+            self._hosts[host_id] = Presence(host_id=host_id, contact=Contact.AWAITED, heard_at=now, known_since=now)
 
     def forget(self, host_id: HostId) -> None:
         self._hosts.pop(host_id, None)

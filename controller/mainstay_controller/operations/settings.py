@@ -15,6 +15,8 @@ class Settings:
     """How long an agent whose stream broke may take to dial again before its host is suspect."""
     goodbye_grace_seconds: float = 30.0
     """How long an agent that said goodbye may stay away (an upgrade) before its host is suspect."""
+    reconnect_grace_seconds: float = 30.0
+    """How long hosts may take to come to a controller that has started, or that took them over."""
     order_deadline_seconds: float = 60.0
     """How long a host may take over an order to a guest."""
     probe_deadline_seconds: float = 3.0
@@ -29,6 +31,12 @@ class Settings:
     """restart.retry.interval: first pause before a failed restart is tried again; doubles up to the next one (CloudStack: 600 s)."""
     restart_retry_seconds_max: float = 60.0
     """Longest pause between restarts; there is no last one."""
+    force_ha: bool = False
+    """force.ha: treat every VM as if its offering asked for HA."""
+    controller_lease_seconds: float = 15.0
+    """How long a controller is believed alive after it last said so; others take its work over after that."""
+    local_restart_grace_seconds: float = 2.0
+    """How long a crashed guest's own host may take to restart it before the controller takes it in hand."""
     ha_tag: str = ""
     """ha.tag: hosts with this tag are kept free for HA restarts and are the only ones used for them."""
     vm_allocation_algorithm: str = "firstfitleastconsumed"
@@ -55,3 +63,5 @@ class Settings:
     """Pause before a host is asked again what became of an order."""
     enrolment_token_seconds: float = 86400.0
     """How long a token from addHost opens the door."""
+    expunge_delay_seconds: float = 86400.0
+    """expunge.delay: how long a destroyed VM can be recovered."""

@@ -18,23 +18,26 @@ class Contact(StrEnum):
     LIVE = "live"  # a session is open
     LOST = "lost"  # its stream broke
     LEFT = "left"  # its agent said goodbye; its guests run on
+    AWAITED = "awaited"  # we have taken it over, or started, and it has not come to us yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a host may be silent, by how we last stood.
 
-    `lost`: long enough for an agent to dial again.  `left`: long enough for an upgrade of the agent."""
+    `lost`: long enough for an agent to dial again.  `left`: for an upgrade of the agent.  `awaited`: for all agents to come back at once."""
 
     live_seconds: float
     lost_seconds: float
     left_seconds: float
+    awaited_seconds: float
 
     def for_(self, contact: Contact) -> float:
         return {
             Contact.LIVE: self.live_seconds,
             Contact.LOST: self.lost_seconds,
             Contact.LEFT: self.left_seconds,
+            Contact.AWAITED: self.awaited_seconds,
         }[contact]
 
 
@@ -60,6 +63,8 @@ class Silence:
                 return f"its session broke {self.seconds:.1f} s ago"
             case Contact.LEFT:
                 return f"its agent said goodbye {self.seconds:.1f} s ago and did not come back"
+            case Contact.AWAITED:
+                return f"it has not come to this controller within {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

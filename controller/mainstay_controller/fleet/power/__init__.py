@@ -1,0 +1,1 @@
+"""Power controllers (BMCs) of hosts: one port, a driver per kind."""

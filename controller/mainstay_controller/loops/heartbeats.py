@@ -1,0 +1,57 @@
+"""Once a second: whose heart did not beat?  And did we ourselves listen all the time?"""
+
+from __future__ import annotations
+
+import structlog
+
+from mainstay_controller.domain.ha.suspicion import Attention, Patience, hosts_under_suspicion
+from mainstay_controller.domain.ids import HostId
+from mainstay_controller.operations.casebook import INCIDENTS
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.operations.suspect_host import suspect_host
+from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
+
+SCAN_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def watch_heartbeats(cloud: Cloud) -> None:
+    """For ever."""
+    now = cloud.clock.monotonic()
+    attention = Attention(since=now, last_scan=now)
+    known: dict[HostId, float] = {}
+    while True:
+        await cloud.clock.sleep(SCAN_SECONDS)
+        now = cloud.clock.monotonic()
+        before, attention = attention, attention.scanned(now, SCAN_SECONDS + cloud.settings.ping_interval_seconds)
+        if attention.since != before.since:
+            log.warning("our own loop lagged: nobody is suspect for a while", lag_seconds=now - before.last_scan)
+        known = await scan(attention, known, now, cloud)
+
+
+async def scan(attention: Attention, known: dict[HostId, float], now: float, cloud: Cloud) -> dict[HostId, float]:
+    """`known`: hosts found silent already, with the moment they were last heard; returns those of now."""
+    heard = {last.host_id: last for last in cloud.fleet.last_heard()}
+    still_silent: dict[HostId, float] = {}
+    for silence in list(hosts_under_suspicion(heard.values(), attention, patience(cloud.settings), now)):
+        heard_at = heard[silence.host_id].at
+        if known.get(silence.host_id) != heard_at:
+            try:
+                await suspect_host(silence, cloud)
+            except (Stale, OutcomeUnknown, Unreachable) as error:
+                log.info("a silent host is looked at again", host=silence.host_id, error=str(error))
+                continue
+            cloud.fleet.bells.ring(INCIDENTS)
+        still_silent[silence.host_id] = heard_at
+    return still_silent
+
+
+def patience(settings: Settings) -> Patience:
+    return Patience(
+        live_seconds=settings.ping_interval_seconds * settings.ping_timeout_factor,
+        lost_seconds=settings.session_grace_seconds,
+        left_seconds=settings.goodbye_grace_seconds,
+        awaited_seconds=settings.reconnect_grace_seconds,
+    )

@@ -1,0 +1,178 @@
+"""The book of incidents: opened once per host or guest, in one controller's hands at a time, taken up by the next when that one is gone.
+
+A `CaseFile` is an incident in our hands.  What we learn goes into its timeline with the time since the host was last heard, so that
+everybody who looks later sees the stopwatch; every write is compare-and-set, and `CaseLost` says that it is ours no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from mainstay_controller.domain.ha.proof import Proof, as_facts
+from mainstay_controller.domain.ha.reconcile import Missing
+from mainstay_controller.domain.ids import HostId, IncidentId, VmId
+from mainstay_controller.domain.jobs import lives
+from mainstay_controller.domain.lifecycle.incident import IncidentEvent
+from mainstay_controller.domain.records import Host, Incident, Json, Vm
+from mainstay_controller.domain.states import IncidentPhase
+from mainstay_controller.operations.change_state import change_incident
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.store.port import Stale, Store, eq, ne
+
+TIMELINE_MAX = 200
+"""Entries kept: the first half and the newest."""
+
+INCIDENTS, DECISIONS = "incidents", "decisions"
+"""Bells of the fleet: there is a new one to be taken in hand."""
+
+Entry = dict[str, Json]
+
+
+class CaseLost(Exception):
+    """Another controller handles this incident now, or it is closed."""
+
+
+@dataclass(slots=True)
+class CaseFile:
+    """`zero`: our clock when the host or guest was last heard; the stopwatch counts from there."""
+
+    incident: Incident
+    zero: float
+    cloud: Cloud
+    _notes: list[Entry] = field(default_factory=list)
+
+    @property
+    def id(self) -> IncidentId:
+        return self.incident.id
+
+    @property
+    def elapsed_ms(self) -> int:
+        return round((self.cloud.clock.monotonic() - self.zero) * 1000)
+
+    def note(self, text: str) -> None:
+        """Into the timeline, written with the next change."""
+        self._notes.append(entry(self.cloud.clock.now(), self.elapsed_ms, self.incident.phase, text))
+
+    async def write(self, store: Store | None = None) -> None:
+        """What was noted since the last write."""
+        if self._notes:
+            await self._swap(store, self._noted())
+
+    async def advance(self, event: IncidentEvent, why: str, store: Store | None = None, *proofs: Proof) -> None:
+        self.note(why)
+        into = self._noted()
+        if proofs:
+            into = replace(into, proof=as_facts(proofs[0]), evidence=tuple(as_facts(proof) for proof in proofs))
+        if event in (IncidentEvent.FALSE_ALARM, IncidentEvent.SETTLED):
+            into = replace(into, closed=self.cloud.clock.now(), outcome=why)
+        books = store or self.cloud.store
+        try:
+            self.incident = await change_incident(books, self.incident, event, why, into=into)
+        except Stale as error:
+            raise CaseLost(self.id) from error
+        self._notes.clear()
+
+    async def _swap(self, store: Store | None, into: Incident) -> None:
+        books = store or self.cloud.store
+        try:
+            self.incident = await books.incidents.swap(self.incident, into)
+        except Stale as error:
+            raise CaseLost(self.id) from error
+        self._notes.clear()
+
+    def _noted(self) -> Incident:
+        return replace(self.incident, timeline=shortened((*self.incident.timeline, *self._notes)))
+
+
+def entry(at: datetime, offset_ms: int, phase: IncidentPhase, text: str) -> Entry:
+    return {"at": at.isoformat(), "offset_ms": offset_ms, "phase": phase.value, "text": text}
+
+
+def shortened(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    half = TIMELINE_MAX // 2
+    return timeline if len(timeline) <= TIMELINE_MAX else (*timeline[:half], *timeline[-half:])
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
+async def open_host_incident(store: Store, host: Host, trigger: str, silent_seconds: float, cloud: Cloud) -> Incident:
+    """In the transaction that makes the host suspect."""
+    fresh = Incident(
+        id=IncidentId(cloud.rng.uuid()),
+        created=await store.now(),
+        host_id=host.id,
+        host_boot_id=host.boot_id,
+        trigger=trigger,
+    )
+    return await _add(store, fresh, f"host {host.name}: {trigger}", silent_seconds, cloud)
+
+
+async def open_vm_incident(store: Store, vm: Vm, missing: Missing, cloud: Cloud) -> Incident:
+    fresh = Incident(
+        id=IncidentId(cloud.rng.uuid()),
+        created=await store.now(),
+        host_id=vm.host_id,
+        host_boot_id=vm.host_boot_id,
+        vm_id=vm.id,
+        trigger=f"the guest stopped ({missing.cause})",
+        evidence=({"cause": missing.cause.value, "detail": missing.detail},),
+    )
+    return await _add(store, fresh, f"vm {vm.name}: {fresh.trigger} {missing.detail}".rstrip(), 0.0, cloud)
+
+
+async def _add(store: Store, incident: Incident, text: str, silent_seconds: float, cloud: Cloud) -> Incident:
+    """In our own hands from the first moment."""
+    opened = entry(cloud.clock.now(), round(silent_seconds * 1000), incident.phase, text)
+    mine = replace(incident, owner_id=cloud.me.id, owner_epoch=cloud.me.epoch, timeline=(opened,))
+    return await store.incidents.add(mine)
+
+
+# --- whose ------------------------------------------------------------------------------------------------------------
+
+
+async def open_incidents(store: Store) -> list[Incident]:
+    return await store.incidents.find(ne("phase", IncidentPhase.CLOSED))
+
+
+async def incident_of_host(store: Store, host_id: HostId) -> Incident | None:
+    """The open one about the host itself."""
+    found = await store.incidents.find(
+        eq("host_id", host_id), eq("vm_id", None), ne("phase", IncidentPhase.CLOSED), limit=1
+    )
+    return found[0] if found else None
+
+
+async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:
+    found = await store.incidents.find(eq("vm_id", vm_id), ne("phase", IncidentPhase.CLOSED), limit=1)
+    return found[0] if found else None
+
+
+async def take_up(cloud: Cloud) -> list[Incident]:
+    """All open incidents in our hands, those of controllers that are gone included."""
+    alive = lives(await cloud.store.controllers.find(), await cloud.store.now())
+    taken = []
+    for incident in await open_incidents(cloud.store):
+        owner = incident.owner_id
+        if (owner, incident.owner_epoch) == (cloud.me.id, cloud.me.epoch):
+            taken.append(incident)
+        elif owner is None or alive.get(owner) != incident.owner_epoch or owner == cloud.me.id:
+            taken += await _claimed(incident, cloud)
+    return taken
+
+
+async def _claimed(incident: Incident, cloud: Cloud) -> Sequence[Incident]:
+    mine = replace(incident, owner_id=cloud.me.id, owner_epoch=cloud.me.epoch)
+    try:
+        return [await cloud.store.incidents.swap(incident, mine)]
+    except Stale:
+        return []
+
+
+async def case_file(incident: Incident, cloud: Cloud) -> CaseFile:
+    """The stopwatch goes on where its timeline ends; between controllers it is the database's clock that counts."""
+    opened = await cloud.store.now() - incident.created
+    first = incident.timeline[0].get("offset_ms") if incident.timeline else 0
+    before_ms = first if isinstance(first, int) else 0
+    return CaseFile(incident, cloud.clock.monotonic() - opened.total_seconds() - before_ms / 1000, cloud)

@@ -1,0 +1,271 @@
+"""Handle the case of a silent host until it is proven dead, or has come back.
+
+A loop of three steps: gather what is known, assess it (domain.ha.case), perform what that asks for.  It may be broken off at any point:
+the next controller begins from the rows and asks everybody anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from mainstay_controller.domain.ha.case import (
+    Action,
+    Case,
+    DeclareDown,
+    FencePolicy,
+    LeasedPool,
+    Poison,
+    PowerOff,
+    ReleaseGuests,
+    Wait,
+    assess,
+)
+from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
+from mainstay_controller.domain.ids import PoolId, VmId
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.lifecycle.incident import IncidentEvent
+from mainstay_controller.domain.records import Host, Vm
+from mainstay_controller.domain.states import HostState, IncidentPhase
+from mainstay_controller.fleet.outcome import Done, in_words
+from mainstay_controller.fleet.power.port import PowerAction
+from mainstay_controller.operations.casebook import DECISIONS, CaseFile
+from mainstay_controller.operations.change_state import change_host
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.inquiry import Inquiry
+from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+from mainstay_controller.operations.orient_host import leased_pools
+from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
+from mainstay_controller.store.port import Stale, Store, any_of, eq
+from mainstay_runtime.tasks import background
+
+LOOK_AGAIN_SECONDS = 1.0
+SUSPECT = frozenset({HostState.ALERT})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Investigation:
+    """One case while this controller handles it."""
+
+    case: CaseFile
+    host: Host
+    policy: FencePolicy
+    inquiry: Inquiry
+    cloud: Cloud
+    last_heard_at: float
+    poisoned_at: float | None = None
+    power_off_ordered: bool = False
+    told_reasons: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Until the incident is past its investigation."""
+        async with background(self.inquiry.run):
+            while self.case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
+                words = self.cloud.fleet.words_about(self.host.id)
+                try:
+                    await self._look()
+                except Stale:
+                    log.info("rows changed while a case was assessed", incident=self.case.id)
+                await self.cloud.fleet.next_word_about(self.host.id, after=words, within_seconds=LOOK_AGAIN_SECONDS)
+
+    async def _look(self) -> None:
+        self.host = await self.cloud.store.hosts.by_id(self.host.id)
+        if self.host.removed is not None or self.host.state not in SUSPECT:
+            await self._close_as_returned()
+        elif self._is_heard_again():
+            await self._take_back()
+        else:
+            for action in assess(await self._gather()):
+                await self._perform(action)
+
+    # --- it came back ---------------------------------------------------------------------------------------------
+
+    def _is_heard_again(self) -> bool:
+        heard_at = self.cloud.fleet.heard_at(self.host.id)
+        return self.cloud.fleet.is_connected(self.host.id) and heard_at is not None and heard_at > self.last_heard_at
+
+    async def _take_back(self) -> None:
+        """In the same session: nothing was missed but time."""
+        async with self.cloud.store.transaction() as store:
+            await change_host(store, self.host, HostEvent.PING, await store.now(), "it beats again")
+            await self._all_clear(store, "it beats again: a false alarm")
+
+    async def _close_as_returned(self) -> None:
+        """By a new session (or removed): whoever let it in reconciles its guests."""
+        async with self.cloud.store.transaction() as store:
+            await self._all_clear(store, f"the host is {self.host.state} again before there was proof")
+
+    async def _all_clear(self, store: Store, why: str) -> None:
+        """Guests released before it came back are still to be seen through."""
+        await self.cloud.journal.resolve(store, alert_key(self.host))
+        released = await store.decisions.count(eq("incident_id", self.case.id))
+        await self.case.advance(IncidentEvent.PROVEN if released else IncidentEvent.FALSE_ALARM, why, store)
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    async def _gather(self) -> Case:
+        fleet, incident = self.cloud.fleet, self.case.incident
+        timing = fleet.lease_timing(self.host.id)
+        return Case(
+            host_id=self.host.id,
+            boot_id=incident.host_boot_id or "",
+            watchdog=self.host.watchdog,
+            policy=self.policy,
+            last_heard_at=self.last_heard_at,
+            now=self.cloud.clock.monotonic(),
+            pools=tuple(
+                LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
+                for pool_id in await leased_pools(self.cloud.store, self.host.id)
+            ),
+            answers=self.inquiry.answers,
+            pings=tuple(self.inquiry.pings.items()),
+            has_power=self.inquiry.power is not None,
+            power=self.inquiry.power_reading,
+            power_off_ordered=self.power_off_ordered,
+            poisoned_at=self.poisoned_at,
+            victims=await victims_of(await guests_to_release(self.cloud.store, self.host.id), self.cloud.store),
+        )
+
+    # --- what is done ---------------------------------------------------------------------------------------------
+
+    async def _perform(self, action: Action) -> None:
+        match action:
+            case DeclareDown(proofs=proofs):
+                await declare_down(self.case, self.host, proofs)
+            case ReleaseGuests(guests=guests):
+                await self._release(dict(guests))
+            case PowerOff(why=why):
+                await self._power_off(why)
+            case Poison(pool_ids=pool_ids):
+                await self._poison(pool_ids)
+            case Wait(reasons=reasons):
+                await self._tell_why_it_waits(reasons)
+
+    async def _release(self, proven: dict[VmId, Proof]) -> None:
+        """Some of its guests, while others may run on it."""
+        self.cloud.fleet.bar_holds(self.host.id)
+        async with self.cloud.store.transaction() as store:
+            vms = await store.vms.find(any_of("id", list(proven)), eq("host_id", self.host.id))
+            self.case.note(f"{len(vms)} guests are proven gone: {next(iter(proven.values()))}")
+            await release(store, self.case, [Freed(vm=vm, proof=proven[vm.id]) for vm in vms])
+            await self.case.write(store)
+        self.cloud.fleet.bells.ring(DECISIONS)
+
+    async def _power_off(self, why: str) -> None:
+        power = self.inquiry.power
+        assert power is not None, "only asked for where there is a power controller"
+        self.power_off_ordered = True
+        await self._fencing(f"powering it off: {why}")
+        said = await self.cloud.fleet.power.act(power, PowerAction.OFF, self.cloud.settings.power_deadline_seconds)
+        self.power_off_ordered = said.code == "ok"
+        self.case.note(f"power controller {power.address} was told to power off: {said.code}, reads {said.state}")
+        await self.case.write()
+
+    async def _poison(self, pool_ids: tuple[PoolId, ...]) -> None:
+        await self._fencing(f"the policy is fence: releasing its guests by poison on pools {', '.join(pool_ids)}")
+        for observer_id in sorted({answer.slot.observer_id for answer in self.inquiry.answers}):
+            outcome = await self.cloud.fleet.poison_host(
+                observer_id,
+                self.host.id,
+                self.case.id,
+                pool_ids,
+                command_id=f"{self.case.id}:poison:{observer_id}",
+                deadline_seconds=self.cloud.settings.probe_deadline_seconds,
+            )
+            self.case.note(f"{observer_id} wrote the poison: {in_words(outcome)}")
+            if isinstance(outcome, Done):
+                self.poisoned_at = self.cloud.clock.monotonic()
+                break
+        await self.case.write()
+
+    async def _fencing(self, why: str) -> None:
+        if self.case.incident.phase is IncidentPhase.FENCING:
+            self.case.note(why)
+            await self.case.write()
+        else:
+            await self.case.advance(IncidentEvent.FENCE, why)
+
+    async def _tell_why_it_waits(self, reasons: tuple[str, ...]) -> None:
+        """Once per change of the reasons, their numbers left aside."""
+        gist = tuple("".join(letter for letter in reason if not letter.isdigit()) for reason in reasons)
+        if gist != self.told_reasons:
+            self.told_reasons = gist
+            self.case.note("waiting: " + "; ".join(reasons))
+            await self.case.write()
+
+
+async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
+    host = await cloud.store.hosts.by_id(str(case.incident.host_id))
+    cluster = await cloud.store.clusters.by_id(host.cluster_id)
+    if case.incident.phase is IncidentPhase.SUSPECTED:
+        await case.advance(IncidentEvent.INVESTIGATE, "asking its neighbours and its power controller")
+    power = await cloud.store.out_of_band.get(host.id)
+    investigation = Investigation(
+        case=case,
+        host=host,
+        policy=FencePolicy(cluster.fence_policy),
+        inquiry=Inquiry(host, case.id, cloud, power=power if power is not None and power.enabled else None),
+        cloud=cloud,
+        last_heard_at=last_contact(host, cloud),
+    )
+    await investigation.run()
+
+
+def last_contact(host: Host, cloud: Cloud) -> float:
+    """By our own clock.  A controller that never heard the host itself counts from now."""
+    heard_at = cloud.fleet.heard_at(host.id)
+    return cloud.clock.monotonic() if heard_at is None else heard_at
+
+
+async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...]) -> None:
+    """The host, its guests and the incident change together.  Raises Stale when one of them changed meanwhile; then one looks again."""
+    cloud = case.cloud
+    cloud.fleet.bar_holds(host.id)
+    why = "; ".join(str(proof) for proof in proofs)
+    async with cloud.store.transaction() as store:
+        now = await store.now()
+        into = replace(host, proven_dead_boot_id=case.incident.host_boot_id)
+        await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
+        freed = await covered(await guests_to_release(store, host.id), proofs, store)
+        await release(store, case, freed)
+        await tell_host_down(store, case, host, proofs, freed)
+        await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs)
+    cloud.fleet.bells.ring(DECISIONS)
+    cloud.fleet.give_up_orders(host.id, why)
+    cloud.fleet.drop_session(host.id, "proven dead")
+
+
+async def tell_host_down(
+    store: Store, case: CaseFile, host: Host, proofs: tuple[Proof, ...], freed: list[Freed]
+) -> None:
+    journal, why = case.cloud.journal, str(proofs[0])
+    subject = f"Host down, {host.name}"
+    text = f"{subject}: {why}; {len(freed)} guests are released"
+    await journal.event(store, "HA.STATE.TRANSITION", text, about_host(host), level=Level.ERROR)
+    await journal.alert(
+        store, AlertType.HOST, subject, description=text, dedupe_key=alert_key(host), place=place_of(host)
+    )
+
+
+def alert_key(host: Host) -> str:
+    return f"host:{host.id}"
+
+
+async def covered(vms: Iterable[Vm], proofs: tuple[Proof, ...], store: Store) -> list[Freed]:
+    vms = list(vms)
+    victims = {victim.vm_id: victim for victim in await victims_of(vms, store)}
+    proven = [(vm, proof_for(victims[vm.id], proofs)) for vm in vms]
+    return [Freed(vm=vm, proof=proof) for vm, proof in proven if proof is not None]
+
+
+async def victims_of(vms: Iterable[Vm], store: Store) -> tuple[Victim, ...]:
+    """Each with the pools its disks are on."""
+    vm_ids = [vm.id for vm in vms]
+    pools: dict[VmId, set[PoolId]] = {vm_id: set() for vm_id in vm_ids}
+    for volume in await store.volumes.find(any_of("vm_id", vm_ids)):
+        if volume.vm_id is not None and volume.pool_id is not None and volume.removed is None:
+            pools[volume.vm_id].add(volume.pool_id)
+    return tuple(Victim(vm_id=vm_id, pool_ids=frozenset(pools[vm_id])) for vm_id in vm_ids)

@@ -1,0 +1,252 @@
+"""Bring our rows and a host's word together, one host at a time, whenever it had something to say.
+
+Level-triggered: what counts is the host's newest picture.  Nothing here takes a guest off its host: what is missing becomes an incident,
+whose handler asks the host anew; what must not run is stopped on sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+import structlog
+
+from mainstay_controller.domain.ha.evidence import StopCause
+from mainstay_controller.domain.ha.proof import Proof, Rebooted
+from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, compare
+from mainstay_controller.domain.ha.suspicion import Contact
+from mainstay_controller.domain.ids import DecisionId, HostId, VmId
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.lifecycle.incident import IncidentEvent
+from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
+from mainstay_controller.domain.lifecycle.vm import VmEvent
+from mainstay_controller.domain.records import Decision, Host, Incident, Vm
+from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase
+from mainstay_controller.fleet.news import GuestNote, News
+from mainstay_controller.fleet.outcome import Done, in_words
+from mainstay_controller.operations.casebook import (
+    DECISIONS,
+    INCIDENTS,
+    CaseFile,
+    case_file,
+    incident_of_host,
+    incident_of_vm,
+    open_host_incident,
+    open_vm_incident,
+)
+from mainstay_controller.operations.change_state import change_host, change_vm
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.journal import AlertType, Level, about_vm, place_of
+from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
+from mainstay_controller.store.port import Stale, any_of, eq
+
+log = structlog.get_logger(__name__)
+
+
+async def reconcile_host(news: News, cloud: Cloud) -> bool:
+    """False: something is left to be done, and the host is to be looked at again.  Stale is the caller's to catch: he comes again."""
+    host = await cloud.store.hosts.by_id(news.host_id)
+    if news.parted is Contact.LEFT and not cloud.fleet.is_connected(host.id):
+        await _part(host, cloud)
+    for note in news.notes:
+        if note.restarted_locally:
+            await record_local_restart(host, note, cloud)
+    if not cloud.fleet.is_connected(host.id):
+        return True
+    await release_older_boot(host, cloud)
+    settled = await compare_guests(host, cloud)
+    await welcome_back(host, cloud)
+    return settled
+
+
+async def _part(host: Host, cloud: Cloud) -> None:
+    if host.state in (HostState.UP, HostState.CONNECTING):
+        now = await cloud.store.now()
+        await change_host(cloud.store, host, HostEvent.SHUTDOWN_REQUESTED, now, "its agent said goodbye")
+
+
+async def welcome_back(host: Host, cloud: Cloud) -> None:
+    """Its guests are known: it may be given others.  Whatever waited for room may look again."""
+    host = await cloud.store.hosts.by_id(host.id)
+    if host.state is not HostState.CONNECTING or not cloud.fleet.has_beaten(host.id):
+        return
+    async with cloud.store.transaction() as store:
+        await change_host(store, host, HostEvent.READY, await store.now(), "its guests are reconciled")
+        await cloud.journal.resolve(store, f"host:{host.id}")
+        for decision in await store.decisions.find(eq("outcome", DecisionOutcome.WAITING_FOR_CAPACITY)):
+            await store.decisions.swap(decision, replace(decision, retry_at=None))
+    cloud.fleet.allow_holds(host.id)
+
+
+# --- a host that booted anew ------------------------------------------------------------------------------------------
+
+
+async def release_older_boot(host: Host, cloud: Cloud) -> None:
+    """What ran under a boot of this host that is over runs no more."""
+    guests = [
+        vm
+        for vm in await guests_to_release(cloud.store, host.id)
+        if vm.host_boot_id is not None and vm.host_boot_id != host.boot_id
+    ]
+    incident = await incident_of_host(cloud.store, host.id)
+    if guests or (incident is not None and is_of_older_boot(incident, host)):
+        old_boot_id = guests[0].host_boot_id if guests else incident.host_boot_id if incident else None
+        proof = Rebooted(old_boot_id=old_boot_id or "", new_boot_id=host.boot_id or "", seen_by=f"agent of {host.name}")
+        await _release_to_incident(host, incident, guests, proof, cloud)
+
+
+def is_of_older_boot(incident: Incident, host: Host) -> bool:
+    return incident.phase is not IncidentPhase.RECOVERING and incident.host_boot_id != host.boot_id
+
+
+async def _release_to_incident(
+    host: Host, incident: Incident | None, guests: Iterable[Vm], proof: Proof, cloud: Cloud
+) -> None:
+    async with cloud.store.transaction() as store:
+        incident = incident or await open_host_incident(store, host, "it came back under a new boot id", 0.0, cloud)
+        case = await case_file(incident, cloud)
+        await release(store, case, [Freed(vm=vm, proof=proof) for vm in guests])
+        if incident.phase is IncidentPhase.RECOVERING:
+            case.note(f"proven: {proof}")
+            await case.write(store)
+        else:
+            await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
+    cloud.fleet.bells.ring(DECISIONS)
+
+
+# --- guest by guest ---------------------------------------------------------------------------------------------------
+
+
+async def compare_guests(host: Host, cloud: Cloud) -> bool:
+    seen = {guest.vm_id: guest for guest in cloud.fleet.guests_on(host.id)}
+    rows = await rows_about(host.id, list(seen), cloud)
+    answered = [
+        await _answer(compare(rows.get(vm_id), seen.get(vm_id), host.id), vm_id, rows.get(vm_id), host, cloud)
+        for vm_id in sorted({*seen, *rows})
+    ]
+    return all(answered)
+
+
+async def rows_about(host_id: HostId, reported: list[VmId], cloud: Cloud) -> dict[VmId, Vm]:
+    here = await cloud.store.vms.find(eq("host_id", host_id))
+    told = await cloud.store.vms.find(any_of("id", reported))
+    return {vm.id: vm for vm in (*here, *told)}
+
+
+async def _answer(finding: Finding, vm_id: VmId, vm: Vm | None, host: Host, cloud: Cloud) -> bool:
+    match finding:
+        case Agrees():
+            return True
+        case Alarm(why=why):
+            name = vm.name if vm is not None else vm_id
+            await _alarm(f"guest {name} on host {host.name}: {why}", f"guest:{host.id}:{vm_id}", host, cloud)
+            return True
+    assert vm is not None, "only an alarm is about a guest without a row"
+    match finding:
+        case Kill():
+            return await _kill(vm, finding, host, cloud)
+        case Adopt():
+            return await _adopt(vm, host, cloud)
+        case Missing():
+            await _miss(vm, finding, cloud)
+            return True
+        case never:
+            assert_never(never)
+
+
+async def _kill(vm: Vm, kill: Kill, host: Host, cloud: Cloud) -> bool:
+    told = await cloud.fleet.stop_guest(
+        host.id,
+        vm.id,
+        kill.epoch,
+        forced=True,
+        command_id=f"stale:{vm.id}:{kill.epoch}:{cloud.rng.uuid()}",
+        deadline_seconds=cloud.settings.order_deadline_seconds,
+    )
+    text = f"guest {vm.name} was stopped on sight on host {host.name}: {kill.why}: {in_words(told)}"
+    await cloud.journal.event(cloud.store, "VM.STOP", text, about_vm(vm), level=Level.ERROR)
+    await _alarm(text, f"stale:{host.id}:{vm.id}", host, cloud)
+    return isinstance(told, Done)
+
+
+async def _adopt(vm: Vm, host: Host, cloud: Cloud) -> bool:
+    """If the host, asked anew after the row was read, still says so: a picture may be older than the proof that took the guest off."""
+    told = await cloud.fleet.query_guests(
+        host.id,
+        (vm.id,),
+        command_id=f"adopt:{vm.id}:{cloud.rng.uuid()}",
+        deadline_seconds=cloud.settings.probe_deadline_seconds,
+    )
+    if not isinstance(told, Done):
+        return False
+    if not any(guest.vm_id == vm.id and guest.epoch == vm.epoch and not guest.is_gone for guest in told.guests):
+        return True
+    into = replace(
+        vm,
+        host_id=host.id,
+        host_boot_id=host.boot_id,
+        cluster_id=host.cluster_id,
+        pod_id=host.pod_id,
+        stop_reason="",
+    )
+    now = await cloud.store.now()
+    await change_vm(cloud.store, vm, VmEvent.FOLLOW_AGENT_POWER_ON, now, f"found running on {host.name}", into=into)
+    text = f"Out of band VM power on: {vm.name} was found running on host {host.name}"
+    await cloud.journal.event(cloud.store, "VM.START", text, about_vm(vm), level=Level.WARN)
+    return True
+
+
+async def _miss(vm: Vm, missing: Missing, cloud: Cloud) -> None:
+    async with cloud.store.transaction() as store:
+        row = await store.vms.by_id(vm.id)
+        if row.version == vm.version and await incident_of_vm(store, vm.id) is None:
+            await open_vm_incident(store, vm, missing, cloud)
+    cloud.fleet.bells.ring(INCIDENTS)
+
+
+async def _alarm(text: str, key: str, host: Host, cloud: Cloud) -> None:
+    log.warning(text)
+    async with cloud.store.transaction() as store:
+        await cloud.journal.alert(store, AlertType.SYNC, text, dedupe_key=key, place=place_of(host))
+
+
+# --- restarts by the host itself --------------------------------------------------------------------------------------
+
+
+async def record_local_restart(host: Host, note: GuestNote, cloud: Cloud) -> None:
+    """Under its standing authority the host has acted already; here it is only written down."""
+    vm = await cloud.store.vms.get(note.guest.vm_id)
+    if vm is None or vm.host_id != host.id or vm.epoch != note.guest.epoch:
+        return
+    cause = note.guest.cause or StopCause.VANISHED
+    try:
+        async with cloud.store.transaction() as store:
+            known = await incident_of_vm(store, vm.id)
+            missing = Missing(cause=cause, detail=note.guest.detail)
+            incident = known or await open_vm_incident(store, vm, missing, cloud)
+            case = await case_file(incident, cloud)
+            text = f"{vm.name} stopped ({cause}) and was restarted by its own host within {note.elapsed_ms} ms"
+            await store.decisions.add(_local_decision(case, vm, note, text))
+            await case.advance(IncidentEvent.FALSE_ALARM, text, store)
+            await cloud.journal.event(store, "VM.START", f"HA: {text}", about_vm(vm), level=Level.WARN)
+    except (Stale, ForbiddenTransition):
+        log.info("a local restart was recorded by other hands", vm=vm.id)
+
+
+def _local_decision(case: CaseFile, vm: Vm, note: GuestNote, text: str) -> Decision:
+    now = case.incident.created
+    return Decision(
+        id=DecisionId(case.cloud.rng.uuid()),
+        incident_id=case.id,
+        vm_id=vm.id,
+        created=now,
+        trigger=case.incident.trigger,
+        evidence=case.incident.evidence,
+        rule="standing-authority",
+        decision="restart",
+        target_host_id=vm.host_id,
+        epoch=vm.epoch,
+        phases=({"name": "running", "at": now.isoformat(), "elapsed_ms": note.elapsed_ms or 0, "text": text},),
+        outcome=DecisionOutcome.RESTARTED,
+        closed=now,
+    )

@@ -1,0 +1,98 @@
+"""Take guests off a host that is proven to be without them, and open for each the record of what is decided about it.
+
+In one transaction with the proof: whoever looks sees the host, its guests and their decisions change together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mainstay_controller.domain.ha.evidence import StopCause
+from mainstay_controller.domain.ha.proof import Proof, as_facts
+from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Verdict, judge
+from mainstay_controller.domain.ids import DecisionId
+from mainstay_controller.domain.lifecycle.vm import VmEvent
+from mainstay_controller.domain.records import Decision, Json, Vm
+from mainstay_controller.domain.states import DecisionOutcome, VmState
+from mainstay_controller.operations.casebook import CaseFile
+from mainstay_controller.operations.change_state import change_vm
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.journal import AlertType, Level, about_vm
+from mainstay_controller.operations.start_orders import taken_off
+from mainstay_controller.store.port import Store, any_of, eq
+
+ON_A_HOST = (VmState.STARTING, VmState.RUNNING, VmState.STOPPING)
+"""A migrating guest has two places; its own job asks both, and finishes once each has answered or is proven dead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """A guest, and what shows that it is gone.  `cause`: of one that stopped on a living host."""
+
+    vm: Vm
+    proof: Proof
+    cause: StopCause | None = None
+    evidence: tuple[dict[str, Json], ...] = ()
+
+
+async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[Decision]:
+    """Within the caller's transaction; Stale means that somebody changed one of the guests, and nothing was written."""
+    now = await store.now()
+    return [await _release_one(store, case, each, now) for each in freed]
+
+
+async def _release_one(store: Store, case: CaseFile, freed: Freed, now: datetime) -> Decision:
+    verdict = judge(freed.vm, freed.cause, force_ha=case.cloud.settings.force_ha)
+    vm = await change_vm(
+        store, freed.vm, VmEvent.PROVEN_GONE, now, str(freed.proof), into=taken_off(freed.vm, verdict.why)
+    )
+    await _tell(store, freed, verdict, case.cloud)
+    return await store.decisions.add(_decision(case, freed, vm, verdict, now))
+
+
+def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datetime) -> Decision:
+    released: dict[str, Json] = {
+        "name": "released",
+        "at": case.cloud.clock.now().isoformat(),
+        "elapsed_ms": case.elapsed_ms,
+        "text": str(freed.proof),
+    }
+    decision = Decision(
+        id=DecisionId(case.cloud.rng.uuid()),
+        incident_id=case.id,
+        vm_id=vm.id,
+        created=now,
+        trigger=case.incident.trigger,
+        evidence=freed.evidence,
+        rule=verdict.rule,
+        proof=as_facts(freed.proof),
+        epoch=vm.epoch,
+        phases=(released,),
+    )
+    match verdict:
+        case Restart():
+            return replace(decision, decision="restart")
+        case LeaveStopped(why=why):
+            left: dict[str, Json] = {**released, "name": "left-stopped", "text": why}
+            return replace(
+                decision,
+                decision="leave-stopped",
+                outcome=DecisionOutcome.LEFT_STOPPED,
+                phases=(released, left),
+                closed=now,
+            )
+
+
+async def _tell(store: Store, freed: Freed, verdict: Verdict, cloud: Cloud) -> None:
+    vm = freed.vm
+    text = f"{vm.name} stopped: {freed.proof}; {verdict.why}"
+    await cloud.journal.event(store, "VM.STOP", text, about_vm(vm), level=Level.WARN)
+    if isinstance(verdict, LeaveStopped) and vm.wanted_running and freed.cause is not StopCause.GUEST_SHUTDOWN:
+        subject = f"VM {vm.name} stopped unexpectedly and is not restarted: {verdict.why}"
+        await cloud.journal.alert(store, AlertType.USER_VM, subject, dedupe_key=f"vm-stopped:{vm.id}")
+
+
+async def guests_to_release(store: Store, host_id: str) -> list[Vm]:
+    """All that may run on that host by their rows."""
+    return await store.vms.find(eq("host_id", host_id), any_of("state", ON_A_HOST))

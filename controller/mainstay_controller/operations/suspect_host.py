@@ -1,0 +1,31 @@
+"""Make a silent host suspect: Alert, and an incident in our hands.  Suspicion is a hint; it starts questions and changes no guest."""
+
+from __future__ import annotations
+
+from mainstay_controller.domain.ha.suspicion import Silence
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
+from mainstay_controller.domain.records import Incident
+from mainstay_controller.operations.casebook import incident_of_host, open_host_incident
+from mainstay_controller.operations.change_state import change_host
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+
+
+async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
+    """None: it is suspect or dead already, or removed.  Raises Stale when its row changed meanwhile."""
+    try:
+        async with cloud.store.transaction() as store:
+            host = await store.hosts.get(silence.host_id)
+            if host is None or host.removed is not None or await incident_of_host(store, silence.host_id):
+                return None
+            now = await store.now()
+            host = await change_host(store, host, HostEvent.PING_TIMEOUT, now, silence.trigger)
+            subject = f"Host {host.name} is under suspicion: {silence.trigger}"
+            await cloud.journal.event(store, "HA.STATE.TRANSITION", subject, about_host(host), level=Level.WARN)
+            await cloud.journal.alert(
+                store, AlertType.HOST, subject, dedupe_key=f"host:{host.id}", place=place_of(host)
+            )
+            return await open_host_incident(store, host, silence.trigger, silence.seconds, cloud)
+    except ForbiddenTransition:
+        return None
