@@ -28,6 +28,10 @@ class Stand(Protocol):
     def url(self) -> str:
         """[migrate] Where other hosts send guests to."""
 
+    @property
+    def pool_path(self) -> str:
+        """[volumes]"""
+
     def spec(self, **changes: Any) -> GuestSpec:
         """Of a guest that starts here and obeys its power button."""
 

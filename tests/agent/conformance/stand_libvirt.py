@@ -32,6 +32,7 @@ class MockStand:
         self.directory = directory
         self.host_id = settings.host_id
         self.url = settings.migration_url
+        self.pool_path = str(directory)
         self.driver = LibvirtDriver(settings, SystemClock())
 
     def spec(self, **changes: Any) -> GuestSpec:

@@ -18,6 +18,8 @@ PACE = Pace(launch_seconds=0.02, boot_seconds=0.05, shutdown_seconds=0.05, host_
 
 
 class SimulatedStand:
+    pool_path = "/p1"
+
     def __init__(self, world: SimulatedWorld, host_id: str) -> None:
         self.world = world
         self.host_id = host_id

@@ -12,16 +12,27 @@ from dataclasses import dataclass, field
 
 import libvirt
 
-from mainstay_agent.driver import DONE, DriverEvent, EventFeed, MigrationStatus, Outcome, failed, refused, unknown
-from mainstay_agent.drivers.libvirt import deeds, facts, migration
+from mainstay_agent.driver import (
+    DONE,
+    DriverEvent,
+    EventFeed,
+    HostLoad,
+    MigrationStatus,
+    Outcome,
+    failed,
+    refused,
+    unknown,
+)
+from mainstay_agent.drivers.libvirt import deeds, facts, figures, migration
 from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidway, Work
 from mainstay_agent.drivers.libvirt.domain_xml import Habitat
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
 from mainstay_agent.drivers.libvirt.meanings import answer_to
 from mainstay_agent.drivers.libvirt.records import Intent, Phase, Records
 from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
+from mainstay_agent.drivers.libvirt.volumes import Volumes
 from mainstay_agent.drivers.libvirt.watch import Watch
-from mainstay_proto.messages import GuestReport, GuestSpec, HostFacts, RunState
+from mainstay_proto.messages import DiskSpec, GuestReport, GuestSpec, HostFacts, PoolMount, RunState
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.errors import BadInput, DeadlineExceeded, MainstayError, Unavailable
 from mainstay_runtime.logs import logger
@@ -64,7 +75,9 @@ class LibvirtDriver:
         self._watch = Watch(settings.host_id, self._records, self._feed, self._start_is_out)
         self._connection = Connection(settings, clock, self._watch.heard)
         self._domain_type = settings.domain_type
+        self._volumes = Volumes()
         self._facts: HostFacts | None = None
+        self._last_sample: figures.Sample | None = None
         self._while_open = AsyncExitStack()
 
     # --- the driver itself ---
@@ -261,6 +274,32 @@ class LibvirtDriver:
         if outcome.done:
             self._watch.forget_expected(vm_id, epoch)
         return outcome
+
+    # --- volumes ---
+
+    async def prepare_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._volumes.prepare(disk, deadline_seconds)
+
+    async def remove_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._volumes.remove(disk, deadline_seconds)
+
+    async def check_pool(
+        self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float
+    ) -> Outcome:
+        return await self._volumes.check(mount, image_path, deadline_seconds)
+
+    # --- figures ---
+
+    async def load(self, host_id: str, deadline_seconds: float) -> HostLoad | None:
+        try:
+            sample = await self._connection.ask(
+                lambda line: figures.sample(line, self._clock.monotonic()), deadline_seconds
+            )
+        except (MainstayError, libvirt.libvirtError) as error:
+            log.info("hypervisor does not tell its load", host=host_id, reason=str(error))
+            return None
+        earlier, self._last_sample = self._last_sample, sample
+        return figures.load(earlier or sample, sample)
 
     async def _do(self, deed: Work[Outcome], deadline_seconds: float) -> Outcome:
         try:
