@@ -1,67 +1,412 @@
-"""What an operator may tune of this controller's doings.  Each carries CloudStack's name where it has one."""
+"""What an operator may tune of this controller's doings: one declaration of each setting, with its default.
+
+Each carries CloudStack's name where it has one, and `mainstay.` before a name of our own.  `Cloud.settings` is what holds now; it is
+replaced as a whole when an operator changes something (`operations.tune`), so that every reader sees the change at its next use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mainstay_controller.domain.placement.snapshot import Algorithm
+from mainstay_controller.domain.tunable import Scope, Tunable
+
+HA, CAPACITY, VMS, API, AGENTS, STORAGE = (
+    "High availability",
+    "Capacity",
+    "Virtual machines",
+    "API",
+    "Agents",
+    "Storage",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    ping_interval_seconds: float = 1.0
-    """ping.interval: how often an agent beats (CloudStack: 60 s)."""
-    ping_timeout_factor: float = 3.0
-    """ping.timeout: so many intervals without a beat make a host suspect (CloudStack: 2.5)."""
-    session_grace_seconds: float = 1.0
-    """How long an agent whose stream broke may take to dial again before its host is suspect."""
-    goodbye_grace_seconds: float = 30.0
-    """How long an agent that said goodbye may stay away (an upgrade) before its host is suspect."""
-    reconnect_grace_seconds: float = 30.0
-    """How long hosts may take to come to a controller that has started, or that took them over."""
-    order_deadline_seconds: float = 60.0
-    """How long a host may take over an order to a guest."""
-    probe_deadline_seconds: float = 3.0
-    """How long a neighbour may take to look at a host."""
-    power_deadline_seconds: float = 20.0
-    """outofbandmanagement.action.timeout: how long a power controller may take (CloudStack: 60 s)."""
-    witnesses_per_pool: int = 3
-    """How many neighbours are asked to watch a suspect's lease slot on each pool."""
-    starts_per_host_max: int = 8
-    """How many starts recovery has under way on one host."""
-    restart_retry_seconds: float = 5.0
-    """restart.retry.interval: first pause before a failed restart is tried again; doubles up to the next one (CloudStack: 600 s)."""
-    restart_retry_seconds_max: float = 60.0
-    """Longest pause between restarts; there is no last one."""
-    force_ha: bool = False
-    """force.ha: treat every VM as if its offering asked for HA."""
-    controller_lease_seconds: float = 15.0
-    """How long a controller is believed alive after it last said so; others take its work over after that."""
-    local_restart_grace_seconds: float = 2.0
-    """How long a crashed guest's own host may take to restart it before the controller takes it in hand."""
-    ha_tag: str = ""
-    """ha.tag: hosts with this tag are kept free for HA restarts and are the only ones used for them."""
-    vm_allocation_algorithm: str = "firstfitleastconsumed"
-    """vm.allocation.algorithm: which of the hosts with room is taken (CloudStack: random)."""
-    cluster_cpu_disable_threshold: float = 0.85
-    """cluster.cpu.allocated.capacity.disablethreshold: beyond this share a cluster takes no new guests."""
-    cluster_memory_disable_threshold: float = 0.85
-    """cluster.memory.allocated.capacity.disablethreshold."""
-    cluster_threshold_enabled: bool = True
-    """cluster.threshold.enabled: whether the thresholds bind guests that exist already, too."""
-    storage_overprovisioning_factor: float = 2.0
-    """storage.overprovisioning.factor: given to a new primary pool."""
-    pool_allocated_disable_threshold: float = 0.85
-    """pool.storage.allocated.capacity.disablethreshold: beyond this share of what it may promise a pool takes no new volume."""
-    start_retry: int = 10
-    """start.retry: on how many hosts one start is tried."""
-    stop_grace_seconds: float = 120.0
-    """stop.script.timeout: how long a guest may take to shut down before it is powered off."""
-    migrate_deadline_seconds: float = 3600.0
-    """migratewait: how long a live migration may take."""
-    migrations_at_once: int = 2
-    """How many guests are moved off a host at once when it is prepared for maintenance."""
-    ask_again_seconds: float = 1.0
-    """Pause before a host is asked again what became of an order."""
-    enrolment_token_seconds: float = 86400.0
-    """How long a token from addHost opens the door."""
-    expunge_delay_seconds: float = 86400.0
-    """expunge.delay: how long a destroyed VM can be recovered."""
+    # agents
+    ping_interval_seconds: Annotated[
+        float,
+        Tunable(
+            name="ping.interval",
+            group=AGENTS,
+            unit="s",
+            low=0.1,
+            high=600,
+            theirs="60",
+            told="How often an agent beats.",
+        ),
+    ] = 1.0
+    ping_timeout_factor: Annotated[
+        float,
+        Tunable(
+            name="ping.timeout",
+            group=AGENTS,
+            low=1.5,
+            high=100,
+            theirs="2.5",
+            told="So many intervals without a beat make a host suspect.",
+        ),
+    ] = 3.0
+    session_grace_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.session.grace",
+            group=AGENTS,
+            unit="s",
+            low=0,
+            high=600,
+            told="How long an agent whose stream broke may take to dial again before its host is suspect.",
+        ),
+    ] = 1.0
+    goodbye_grace_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.goodbye.grace",
+            group=AGENTS,
+            unit="s",
+            low=0,
+            high=3600,
+            told="How long an agent that said goodbye may stay away (an upgrade) before its host is suspect.",
+        ),
+    ] = 30.0
+    reconnect_grace_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.reconnect.grace",
+            group=AGENTS,
+            unit="s",
+            low=0,
+            high=3600,
+            told="How long hosts may take to come to a controller that has started, or that took them over.",
+        ),
+    ] = 30.0
+    order_deadline_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.order.deadline",
+            group=AGENTS,
+            unit="s",
+            low=1,
+            high=3600,
+            told="How long a host may take over an order to a guest.",
+        ),
+    ] = 60.0
+    ask_again_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.ask.again",
+            group=AGENTS,
+            unit="s",
+            low=0.1,
+            high=60,
+            told="Pause before a host is asked again what became of an order.",
+        ),
+    ] = 1.0
+    enrolment_token_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.enrolment.token.lifetime",
+            group=AGENTS,
+            unit="s",
+            low=60,
+            high=31_536_000,
+            told="How long a token from addHost opens the door.",
+        ),
+    ] = 86400.0
+
+    # high availability
+    probe_deadline_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.probe.deadline",
+            group=HA,
+            unit="s",
+            low=0.1,
+            high=60,
+            told="How long a neighbour may take to look at a host.",
+        ),
+    ] = 3.0
+    power_deadline_seconds: Annotated[
+        float,
+        Tunable(
+            name="outofbandmanagement.action.timeout",
+            group=HA,
+            unit="s",
+            low=1,
+            high=600,
+            theirs="60",
+            told="How long a power controller may take over one action.",
+        ),
+    ] = 20.0
+    witnesses_per_pool: Annotated[
+        int,
+        Tunable(
+            name="mainstay.witnesses.per.pool",
+            group=HA,
+            low=1,
+            high=16,
+            told="How many neighbours are asked to watch a suspect's lease slot on each pool.",
+        ),
+    ] = 3
+    starts_per_host_max: Annotated[
+        int,
+        Tunable(
+            name="mainstay.starts.per.host",
+            group=HA,
+            low=1,
+            high=1000,
+            told="How many starts recovery has under way on one host.",
+        ),
+    ] = 8
+    restart_retry_seconds: Annotated[
+        float,
+        Tunable(
+            name="restart.retry.interval",
+            group=HA,
+            unit="s",
+            low=0.1,
+            high=3600,
+            theirs="600",
+            told="First pause before a failed restart is tried again; it doubles up to mainstay.restart.retry.max.",
+        ),
+    ] = 5.0
+    restart_retry_seconds_max: Annotated[
+        float,
+        Tunable(
+            name="mainstay.restart.retry.max",
+            group=HA,
+            unit="s",
+            low=1,
+            high=86400,
+            told="Longest pause between restarts; there is no last one.",
+        ),
+    ] = 60.0
+    force_ha: Annotated[
+        bool, Tunable(name="force.ha", group=HA, told="Treat every VM as if its offering asked for HA.")
+    ] = False
+    controller_lease_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.controller.lease",
+            group=HA,
+            unit="s",
+            low=3,
+            high=600,
+            told="How long a controller is believed alive after it last said so; others take its work over after that.",
+        ),
+    ] = 15.0
+    local_restart_grace_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.local.restart.grace",
+            group=HA,
+            unit="s",
+            low=0,
+            high=600,
+            told="How long a crashed guest's own host may take to restart it before the controller takes it in hand.",
+        ),
+    ] = 2.0
+    ha_tag: Annotated[
+        str,
+        Tunable(
+            name="ha.tag",
+            group=HA,
+            told="Hosts with this tag are kept free for HA restarts and are the only ones used for them.",
+        ),
+    ] = ""
+
+    # capacity
+    vm_allocation_algorithm: Annotated[
+        str,
+        Tunable(
+            name="vm.allocation.algorithm",
+            group=CAPACITY,
+            choices=tuple(Algorithm),
+            theirs="random",
+            told="Which of the hosts with room is taken.",
+        ),
+    ] = "firstfitleastconsumed"
+    cluster_cpu_disable_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.cpu.allocated.capacity.disablethreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its CPU a cluster takes no new guests.",
+        ),
+    ] = 0.85
+    cluster_memory_disable_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.memory.allocated.capacity.disablethreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its memory a cluster takes no new guests.",
+        ),
+    ] = 0.85
+    cluster_threshold_enabled: Annotated[
+        bool,
+        Tunable(
+            name="cluster.threshold.enabled",
+            group=CAPACITY,
+            told="Whether the thresholds bind guests that exist already, too.",
+        ),
+    ] = True
+    cpu_overprovisioning_factor: Annotated[
+        float,
+        Tunable(
+            name="cpu.overprovisioning.factor",
+            group=CAPACITY,
+            low=0.01,
+            high=100,
+            scope=Scope.CLUSTER,
+            told="How many times its physical CPU a cluster promises; given to a new cluster.",
+        ),
+    ] = 1.0
+    memory_overprovisioning_factor: Annotated[
+        float,
+        Tunable(
+            name="mem.overprovisioning.factor",
+            group=CAPACITY,
+            low=0.01,
+            high=100,
+            scope=Scope.CLUSTER,
+            told="How many times its physical memory a cluster promises; given to a new cluster.",
+        ),
+    ] = 1.0
+
+    # storage
+    storage_overprovisioning_factor: Annotated[
+        float,
+        Tunable(
+            name="storage.overprovisioning.factor",
+            group=STORAGE,
+            low=0.01,
+            high=100,
+            scope=Scope.STORAGE_POOL,
+            told="How many times its size a primary pool promises; given to a new pool.",
+        ),
+    ] = 2.0
+    pool_allocated_disable_threshold: Annotated[
+        float,
+        Tunable(
+            name="pool.storage.allocated.capacity.disablethreshold",
+            group=STORAGE,
+            low=0,
+            high=1,
+            told="Beyond this share of what it may promise a pool takes no new volume.",
+        ),
+    ] = 0.85
+
+    # virtual machines
+    start_retry: Annotated[
+        int, Tunable(name="start.retry", group=VMS, low=1, high=1000, told="On how many hosts one start is tried.")
+    ] = 10
+    stop_grace_seconds: Annotated[
+        float,
+        Tunable(
+            name="stop.script.timeout",
+            group=VMS,
+            unit="s",
+            low=0,
+            high=3600,
+            told="How long a guest may take to shut down before it is powered off.",
+        ),
+    ] = 120.0
+    migrate_deadline_seconds: Annotated[
+        float,
+        Tunable(name="migratewait", group=VMS, unit="s", low=1, high=86400, told="How long a live migration may take."),
+    ] = 3600.0
+    migrations_at_once: Annotated[
+        int,
+        Tunable(
+            name="mainstay.migrations.at.once",
+            group=VMS,
+            low=1,
+            high=100,
+            told="How many guests are moved off a host at once when it is prepared for maintenance.",
+        ),
+    ] = 2
+    expunge_delay_seconds: Annotated[
+        float,
+        Tunable(
+            name="expunge.delay",
+            group=VMS,
+            unit="s",
+            low=0,
+            high=31_536_000,
+            told="How long a destroyed VM can be recovered.",
+        ),
+    ] = 86400.0
+
+    # API
+    throttling_enabled: Annotated[
+        bool,
+        Tunable(
+            name="api.throttling.enabled", group=API, told="Whether the calls of an account are limited in number."
+        ),
+    ] = False
+    throttling_interval_seconds: Annotated[
+        int,
+        Tunable(
+            name="api.throttling.interval",
+            group=API,
+            unit="s",
+            low=1,
+            high=86400,
+            told="How long a window of counted calls lasts, from its first call.",
+        ),
+    ] = 1
+    throttling_max: Annotated[
+        int,
+        Tunable(
+            name="api.throttling.max",
+            group=API,
+            low=1,
+            high=1_000_000,
+            told="How many calls an account may make in a window, over all controllers together.",
+        ),
+    ] = 25
+    throttling_cache_size: Annotated[
+        int,
+        Tunable(
+            name="api.throttling.cachesize",
+            group=API,
+            low=1,
+            high=10_000_000,
+            told="How many windows are kept before the oldest that are over are forgotten.",
+        ),
+    ] = 50_000
+    login_attempts_max: Annotated[
+        int,
+        Tunable(
+            name="incorrect.login.attempts.allowed",
+            group=API,
+            low=1,
+            high=1000,
+            told="So many wrong passwords lock a user.",
+        ),
+    ] = 5
+    logins_per_minute_max: Annotated[
+        int,
+        Tunable(
+            name="mainstay.login.throttling.max",
+            group=API,
+            low=1,
+            high=100_000,
+            told="How many logins a minute are tried from one address.",
+        ),
+    ] = 30
+    session_timeout_seconds: Annotated[
+        float,
+        Tunable(
+            name="session.timeout",
+            group=API,
+            unit="s",
+            low=10,
+            high=604_800,
+            told="How long a login lasts without use (CloudStack: minutes, in server.properties).",
+        ),
+    ] = 1800.0
