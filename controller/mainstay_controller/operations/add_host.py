@@ -1,0 +1,136 @@
+"""Add a host: its row, and the token with which its agent comes in.
+
+The host is Creating until its agent says Hello.  On a KVM host the agent is the host's own; a simulated one (`http://sim/c0/h0`) shares the agent
+of all hosts below `http://sim/c0/`.  The token is shown once, in the answer, and kept as its hash."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from urllib.parse import ParseResult
+
+from mainstay_controller.domain.ids import ClusterId, HostId, PodId, ZoneId
+from mainstay_controller.domain.records import Cluster, EnrolmentToken, Host
+from mainstay_controller.domain.states import ResourceState
+from mainstay_controller.operations.checks import a_name, a_url, one_of, tags
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.living import living_cluster, living_pod, living_zone
+from mainstay_controller.store.port import LIVE, Store, eq
+
+AGENT_DETAIL = "agent_id"
+"""Which agent speaks for the host, if it is not its own."""
+TOKEN_BYTES = 32
+SIMULATED_AUTHORITY = "sim"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHost:
+    """The cluster is named by its id, or by its name in the pod."""
+
+    zone_id: ZoneId
+    pod_id: PodId
+    url: str
+    hypervisor: str
+    cluster_id: ClusterId | None = None
+    cluster_name: str = ""
+    name: str = ""
+    username: str = ""
+    password: str = ""
+    resource_state: ResourceState = ResourceState.ENABLED
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedHost:
+    host: Host
+    enrolment_token: str
+
+
+async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
+    zone = await living_zone(new.zone_id, cloud.store)
+    pod = await living_pod(new.pod_id, zone, cloud.store)
+    cluster = await _cluster(new, cloud.store)
+    if cluster.pod_id != pod.id:
+        raise InvalidParameter("clusterid", f"cluster {cluster.name} is not in pod {pod.name}")
+    one_of("hypervisor", new.hypervisor, (cluster.hypervisor,))
+    url = a_url("url", new.url, "http")
+    now = await cloud.store.now()
+    host = Host(
+        id=HostId(cloud.rng.uuid()),
+        zone_id=zone.id,
+        pod_id=pod.id,
+        cluster_id=cluster.id,
+        name=a_name("url", new.name or _name_in(url)),
+        hypervisor=cluster.hypervisor,
+        created=now,
+        url=new.url,
+        ip="" if _is_simulated(url) else _authority(url),
+        resource_state=new.resource_state,
+        tags=tags("hosttags", new.tags),
+        username=new.username,
+        password=new.password,
+        state_since=now,
+    )
+    return await _write(host, url, cloud)
+
+
+async def invite_agent(agent_id: str, store: Store, cloud: Cloud) -> str:
+    """A token that lets an agent have the certificate of that id, once."""
+    token = urlsafe_b64encode(cloud.rng.token(TOKEN_BYTES)).decode().rstrip("=")
+    now = await cloud.store.now()
+    await store.enrolment_tokens.add(
+        EnrolmentToken(
+            id=sha256(token.encode()).hexdigest(),
+            role="agent",
+            subject_id=agent_id,
+            created=now,
+            expires=now + timedelta(seconds=cloud.settings.enrolment_token_seconds),
+        )
+    )
+    return token
+
+
+async def _write(host: Host, url: ParseResult, cloud: Cloud) -> AddedHost:
+    async with cloud.store.transaction() as store:
+        if await store.hosts.find(eq("url", host.url), LIVE, limit=1):
+            raise InvalidParameter("url", f"a host with URL {host.url} exists")
+        agent_id = await _simulated_agent(url, store) if _is_simulated(url) else None
+        if agent_id is not None:
+            host.details[AGENT_DETAIL] = agent_id
+        host = await store.hosts.add(host)
+        return AddedHost(host=host, enrolment_token=await invite_agent(agent_id or host.id, store, cloud))
+
+
+async def _simulated_agent(url: ParseResult, store: Store) -> str | None:
+    """That of a host with the same beginning of its URL; None for the first, whose own it is."""
+    beginning = url.geturl().rpartition("/")[0] + "/"
+    for other in await store.hosts.find(LIVE):
+        if other.url.startswith(beginning):
+            return other.details.get(AGENT_DETAIL, other.id)
+    return None
+
+
+async def _cluster(new: NewHost, store: Store) -> Cluster:
+    if new.cluster_id is not None:
+        return await living_cluster(new.cluster_id, store)
+    found = await store.clusters.find(eq("pod_id", new.pod_id), eq("name", new.cluster_name), LIVE, limit=1)
+    if not found:
+        raise InvalidParameter("clustername", f"there is no cluster {new.cluster_name!r} in that pod")
+    return found[0]
+
+
+def _is_simulated(url: ParseResult) -> bool:
+    return _authority(url) == SIMULATED_AUTHORITY
+
+
+def _name_in(url: ParseResult) -> str:
+    return url.path.strip("/").replace("/", "-") if _is_simulated(url) else _authority(url)
+
+
+def _authority(url: ParseResult) -> str:
+    if not url.hostname:
+        raise InvalidParameter("url", f"{url.geturl()!r} names no host")
+    return url.hostname
