@@ -112,7 +112,7 @@ def new_job(
     instance_id: str = "",
     serial_key: str | None = None,
     parameters: Mapping[str, str] | None = None,
-    deadline_seconds: float = DEADLINE_SECONDS,
+    deadline_seconds: float | None = DEADLINE_SECONDS,
 ) -> Job:
     """To be added in the transaction that writes the rows it is about; `now` is the store's.  It queues behind other jobs of its instance
     unless told otherwise."""
@@ -123,7 +123,7 @@ def new_job(
         account_id=asker.account_id,
         user_id=asker.user_id,
         parameters=dict(parameters or {}),
-        deadline=now + timedelta(seconds=deadline_seconds),
+        deadline=now + timedelta(seconds=deadline_seconds) if deadline_seconds is not None else None,
         instance_type=instance_type,
         instance_id=instance_id,
         serial_key=instance_id if serial_key is None else serial_key,

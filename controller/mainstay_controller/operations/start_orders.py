@@ -64,7 +64,7 @@ def taken_off(vm: Vm, why: str = "") -> Vm:
     next epoch: that one is used up."""
     return replace(
         vm,
-        epoch=vm.epoch + (vm.target_host_id is not None),
+        epoch=vm.epoch + (vm.state is VmState.MIGRATING),
         host_id=None,
         target_host_id=None,
         host_boot_id=None,
