@@ -190,6 +190,7 @@ class Site:
                 hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, stats=driver),
                 area_of=lambda _facts: self.areas[name],
                 memory_of=lambda _facts: self._memories.setdefault(name, KeptBytes()),
+                hosts_memory=self._memories.setdefault(f"hosts of {name}", KeptBytes()),
                 uplink=end,
                 pinger=CablePinger(self.world, host),
                 clock=self.clock,

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+
+from pydantic import TypeAdapter
 
 from mainstay_agent.duties import attend, beating, listening, observing
 from mainstay_agent.duties.book import Book, PoolOrders
@@ -20,11 +23,12 @@ from mainstay_proto.messages import Command, Hello, HostFacts, Mounts, ReportReq
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from mainstay_runtime.logs import logger
-from mainstay_runtime.tasks import Nursery, Work, background
+from mainstay_runtime.tasks import Nursery, Work, all_of, background
 
 log = logger(__name__)
 PROTOCOL_MINOR = 1
 NO_WATCHDOG = "none"
+FACTS: TypeAdapter[tuple[HostFacts, ...]] = TypeAdapter(tuple[HostFacts, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Surroundings:
     hypervisor: Hypervisor
     area_of: Callable[[HostFacts], LeaseArea]
     memory_of: Callable[[HostFacts], Memory]
+    hosts_memory: Memory
     uplink: Uplink
     pinger: Pinger
     clock: Clock
@@ -46,6 +51,7 @@ class Agent:
         self._agent_id = agent_id
         self._version = version
         self._around = surroundings
+        self._driver = surroundings.hypervisor.driver
         self._settings = settings or DutySettings()
         self._session = Session()
         self._tasks = Nursery(_child_broke)
@@ -55,20 +61,43 @@ class Agent:
 
     async def run(self) -> None:
         """Until cancelled; guests run on."""
-        driver = self._around.hypervisor.driver
-        await driver.open()
-        try:
-            async with self._tasks:
-                await self._take_charge()
+        async with self._tasks:
+            try:
+                await self._take_charge(await self._find_hosts())
                 async with background(*self._loops()):
                     await asyncio.Event().wait()
-        finally:
-            await driver.close()
+            finally:
+                await self._driver.close()
 
-    async def _take_charge(self) -> None:
-        hosts = await self._around.hypervisor.driver.hosts(self._settings.look_deadline_seconds)
+    async def _find_hosts(self) -> tuple[HostFacts, ...]:
+        """The hypervisor's word; while it does not answer, its word to our predecessor in this boot."""
+        memory = self._around.hosts_memory
+        while True:
+            try:
+                await self._driver.open()
+                hosts = await self._driver.hosts(self._settings.look_deadline_seconds)
+            except (Unavailable, DeadlineExceeded) as error:
+                log.warning("hypervisor cannot be opened", error=str(error))
+                remembered = memory.load()
+                if remembered is not None:
+                    self._tasks.adopt(self._open_at_last(), "open the hypervisor")
+                    return FACTS.validate_json(remembered)
+                await self._around.clock.sleep(self._settings.look_seconds)
+            else:
+                memory.save(FACTS.dump_json(hosts))
+                return hosts
+
+    async def _open_at_last(self) -> None:
+        while True:
+            await self._around.clock.sleep(self._settings.look_seconds)
+            with suppress(Unavailable, DeadlineExceeded):
+                await self._driver.open()
+                return
+
+    async def _take_charge(self, hosts: tuple[HostFacts, ...]) -> None:
         self._charges = {facts.host_id: self._charge(facts) for facts in hosts}
         self._commands = {host_id: Commands(charge) for host_id, charge in self._charges.items()}
+        await all_of(*(charge.look() for charge in self._charges.values()))
         self._knows_its_hosts.set()
 
     def _charge(self, facts: HostFacts) -> Charge:
@@ -85,7 +114,7 @@ class Agent:
         )
 
     def _loops(self) -> list[Work]:
-        loops: list[Work] = [partial(listening.listen_to_hypervisor, self._around.hypervisor.driver, self._charges)]
+        loops: list[Work] = [partial(listening.listen_to_hypervisor, self._driver, self._charges)]
         for charge in self._charges.values():
             loops += [
                 charge.area.run,

@@ -105,6 +105,7 @@ class Machine:
             hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, stats=driver),
             area_of=lambda _facts: area,
             memory_of=lambda _facts: Forgetful(),
+            hosts_memory=Forgetful(),
             pinger=CablePinger(self._world, self._host),
             transport=CableTransport(over_grpc(self._credentials), self._host, self._lines),
             credentials=self._credentials,

@@ -82,6 +82,25 @@ async def test_a_hung_hypervisor_stalls_no_heartbeat_and_is_told() -> None:
         assert site.end().last(Heartbeat).hypervisor_responds
 
 
+async def test_an_agent_that_starts_beside_a_hung_hypervisor_holds_its_session_all_the_same() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        await site.stop_agent("h1")
+        site.world.hosts["h1"].hang_daemon()
+
+        await site.start_agent("h1")
+        hello = await site.agents["h1"].hello(False)
+        await asyncio.sleep(10)
+        hung = site.end().last(Heartbeat)
+        site.world.hosts["h1"].wake_daemon()
+        await asyncio.sleep(20)
+
+        assert [(guest.vm_id, guest.state) for guest in hello.hosts[0].guests] == [("vm1", GuestState.UNKNOWN)]
+        assert not hung.hypervisor_responds
+        assert site.end().last(Heartbeat).hypervisor_responds
+        assert site.end().state() is GuestState.RUNNING
+
+
 async def test_a_start_that_hangs_stays_in_flight_until_the_hypervisor_answers() -> None:
     async with a_site() as site:
         await site.start("h1", a_guest("other"))

@@ -37,8 +37,9 @@ class SimulatedDriver:
         self._migrations: dict[tuple[str, str], Migration] = {}
 
     async def open(self) -> None:
-        if not any(host.powered.is_set() for host in self._hosts.values()):
-            raise Unavailable("the simulated host is off")
+        for host in self._hosts.values():
+            if not (host.powered.is_set() and host.daemon_answers.is_set()):
+                raise Unavailable(f"the hypervisor of {host.facts.name} does not answer")
         for host in self._hosts.values():
             host.listeners.add(self._feed.tell)
 
