@@ -63,7 +63,7 @@ class LeaseChanged:
     """A lease became valid, lapsed, was dropped, or is held by the other channel now."""
 
     lease: PoolLease
-    why: str
+    why: str  # storage | grant: held by that channel; lapse | poison: valid no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,13 +73,12 @@ Step = tuple["Keeper", tuple[Action, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What was last told of a lease: it is told again when this changes."""
+class Held:
+    """A valid lease as it was last told of."""
 
     pool_id: str
     generation: int
-    is_valid: bool
-    why: str
+    by: str  # storage | grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class Keeper:
     ledger: Ledger = field(default_factory=Ledger)
     petted_at: float | None = None
     last_request_id: int = 0
-    told: tuple[Standing, ...] = ()
+    told: tuple[Held, ...] = ()
 
     # --- what is so -------------------------------------------------------------------------------------------------------
 
@@ -253,11 +252,12 @@ class Keeper:
         keeper = self._judged(now)
         if deed is not None:
             keeper = deed(keeper)._judged(now)
-        standings = tuple(_standing(tenure, self.profile, now) for tenure in keeper.tenures)
-        changes = tuple(keeper._lease_changed(each, now) for each in standings if each not in self.told)
-        if changes:
-            keeper = replace(keeper, told=standings)
-        return keeper, (*keeper._kills(), *changes)
+        held = tuple(
+            _held(tenure, self.profile, now) for tenure in keeper.tenures if tenure.is_valid(self.profile, now)
+        )
+        if held == self.told:
+            return keeper, keeper._kills()
+        return replace(keeper, told=held), (*keeper._kills(), *keeper._lease_changes(self.told, held, now))
 
     def _judged(self, now: float) -> Keeper:
         keeper = self
@@ -313,10 +313,18 @@ class Keeper:
         shots = ((each.pool_id, self.ledger.on_pool(each.pool_id)) for each in self.tenures if each.condemned)
         return tuple(KillGuests(pool_id=pool_id, entries=entries) for pool_id, entries in shots if entries)
 
-    def _lease_changed(self, standing: Standing, now: float) -> Action:
-        tenure = self.tenure(standing.pool_id)
-        assert tenure is not None
-        return Tell(event=LeaseChanged(lease=tenure.report(self.profile, now), why=standing.why))
+    def _lease_changes(self, before: tuple[Held, ...], after: tuple[Held, ...], now: float) -> tuple[Action, ...]:
+        """What became valid or is held otherwise, and what is valid no more."""
+        new = {held.pool_id: held.by for held in after if held not in before}
+        over = {held.pool_id for held in before} - {held.pool_id for held in after}
+        changes: list[Action] = []
+        for tenure in self.tenures:
+            if tenure.pool_id in new or tenure.pool_id in over:
+                ended = tenure.condemned.why if tenure.condemned is not None else Why.LAPSE
+                why = new.get(tenure.pool_id, ended)
+                event = LeaseChanged(lease=tenure.report(self.profile, now), why=why)
+                changes.append(Tell(event=event))
+        return tuple(changes)
 
     def _write(self, begun: Tenure, state: SlotState) -> WriteSlot:
         sector = begun.sector(self.host_id, self.boot_id, self.profile, state)
@@ -348,8 +356,5 @@ class Keeper:
         return None
 
 
-def _standing(tenure: Tenure, profile: LeaseProfile, now: float) -> Standing:
-    is_valid = tenure.is_valid(profile, now)
-    held_by = tenure.held_by(profile, now)
-    why = tenure.condemned.why if tenure.condemned is not None else held_by if is_valid else Why.LAPSE
-    return Standing(pool_id=tenure.pool_id, generation=tenure.generation, is_valid=is_valid, why=why)
+def _held(tenure: Tenure, profile: LeaseProfile, now: float) -> Held:
+    return Held(pool_id=tenure.pool_id, generation=tenure.generation, by=tenure.held_by(profile, now))

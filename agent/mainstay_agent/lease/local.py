@@ -207,13 +207,13 @@ class LocalLeaseArea:
             self._lanes[pool_id] = nursery.adopt(self._lane(pool_id), pool_id)
 
     async def _lane(self, pool_id: str) -> None:
-        """Renew, then look, one after the other: so that what is read back can be told from what is on its way.
+        """Look, then renew, one after the other: what is read back can be told from what is on its way, and a slot is read before it is claimed.
 
         No deadline: what storage has not answered may still land, and until then nothing else may be written."""
         while True:
             begun_at = self._clock.monotonic()
-            await self._renew(pool_id)
             await self._look(pool_id)
+            await self._renew(pool_id)
             pause = begun_at + self._known.profile.poll_seconds - self._clock.monotonic()
             await self._clock.sleep(max(0.0, pause))
 
@@ -343,7 +343,7 @@ class LocalLeaseArea:
             self._tell(Warned(code=code, detail=detail, pool_id=pool_id))
 
     def _tell(self, event: AreaEvent) -> None:
-        log.info("lease area", told=event)
+        log.info("lease area tells", told=str(event))
         self._feed.tell(event)
 
 

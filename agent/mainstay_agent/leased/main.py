@@ -96,6 +96,9 @@ def alone(memory: Path) -> Iterator[None]:
 
 
 class _PatientHandler(QueueHandler):
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # it never leaves this process
+
     def enqueue(self, record: logging.LogRecord) -> None:
         with suppress(Full):  # whoever reads the log hangs: lines are lost, and not the host
             self.queue.put_nowait(record)

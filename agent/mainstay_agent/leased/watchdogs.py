@@ -64,7 +64,7 @@ class WatchdogSupervisor:
     def pet(self, timeout_seconds: float) -> None:
         is_armed = timeout_seconds == self._timeout_seconds
         self._timeout_seconds = 0.0  # armed anew after a failure: the supervisor may be another one
-        self._send("pet" if is_armed else f"arm {timeout_seconds}")
+        self._send("pet" if is_armed else f"arm {float(timeout_seconds)}")
         self._timeout_seconds = timeout_seconds
 
     def disarm(self) -> None:
