@@ -6,6 +6,7 @@ it are answered `unknown` at once."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from mainstay_agent.drivers.libvirt.pool_work import CheckTask, DiskTask
 from mainstay_proto.messages import DiskSpec, PoolMount, RunState
 
 CHILDREN_MAX = 3
+DEATH_SECONDS = 0.2
 
 
 class Volumes:
@@ -49,8 +51,7 @@ class Volumes:
         except TimeoutError:
             return unknown("deadline", f"pool {pool_id} does not answer")
         finally:
-            if child.returncode is None:
-                _kill(child)
+            if child.returncode is None and not await _killed(child):
                 hanging.append(child)
         return _outcome(told) if child.returncode == 0 else failed("broken", complaint.decode(errors="replace")[-500:])
 
@@ -71,9 +72,13 @@ def _outcome(told: bytes) -> Outcome:
     return Outcome(state=RunState(answer["state"]), code=answer["code"], detail=answer["detail"], answer=facts)
 
 
-def _kill(child: Process) -> None:
-    """With its own children.  One that waits for a hung pool dies when the pool lets go of it."""
-    try:
+async def _killed(child: Process) -> bool:
+    """With its own children.  One that waits for a hung pool dies only when the pool lets go of it."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    try:
+        async with asyncio.timeout(DEATH_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        return False
+    return True
