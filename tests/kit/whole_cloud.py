@@ -34,6 +34,7 @@ from mainstay_controller.domain.ids import (
     VolumeId,
     ZoneId,
 )
+from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import (
     Cluster,
     Decision,
@@ -48,15 +49,10 @@ from mainstay_controller.domain.records import (
     Zone,
 )
 from mainstay_controller.domain.states import AllocationState, HostState, IncidentPhase, VmState, VolumeState
-from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.outcome import Done
-from mainstay_controller.loops.guests import hear_hosts
-from mainstay_controller.loops.heartbeats import watch_heartbeats
-from mainstay_controller.loops.incidents import Desk
-from mainstay_controller.operations.admit_host import HostGate
-from mainstay_controller.operations.adopt_hosts import adopt_hosts
+from mainstay_controller.main import assembly
+from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.membership import join
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.operations.start_orders import order_start, raise_epoch
@@ -75,7 +71,6 @@ from tests.kit.virtual_time import BEGINNING, SeededRng, VirtualClock
 
 ZONE, POD, CLUSTER, POOL = ZoneId("zone"), PodId("pod"), ClusterId("cluster"), PoolId("pool")
 OFFERING = OfferingId("offering")
-LEASE_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -95,7 +90,6 @@ class Controller:
     """One controller's life: it ends when its task is cancelled, as a process does that is killed."""
 
     cloud: Cloud
-    address: str
     stop: Callable[[], Awaitable[None]]
 
 
@@ -140,19 +134,15 @@ class Site:
     async def _live(self, name: str, ready: asyncio.Future[Controller]) -> None:
         cloud = await self._cloud(name)
         sessions = self._sessions(cloud)
-        address = f"{name}:8250"
-        await adopt_hosts(cloud)
-        cloud.fleet.open_to_agents(HostGate(cloud))
+        await assembly.open_to_agents(cloud)
         async with Nursery(lambda what, error: self.broken.append((what, error))) as served:
-            self.exchange.listen(address, partial(self._serve, sessions, served))
+            self.exchange.listen(f"{name}:8250", partial(self._serve, sessions, served))
             try:
-                async with background(
-                    sessions.keep_pulse, partial(watch_heartbeats, cloud), partial(hear_hosts, cloud), Desk(cloud).run
-                ):
-                    ready.set_result(Controller(cloud, address, stop=self._never))
+                async with background(sessions.keep_pulse, *assembly.loops(cloud)):
+                    ready.set_result(Controller(cloud, stop=self._never))
                     await asyncio.Event().wait()
             finally:
-                self.exchange.hang_up(address)
+                self.exchange.hang_up(f"{name}:8250")
 
     async def _never(self) -> None:
         raise AssertionError("replaced by start_controller")
@@ -160,17 +150,8 @@ class Site:
     async def _cloud(self, name: str) -> Cloud:
         store: Any = self.store
         rng = SeededRng(sum(name.encode()) + len(self.rows.tables["events"]))
-        me = await join(store, ControllerId(name), name, f"{name}:8250", LEASE_SECONDS * 1e6)
-        fleet = Fleet(controller_id=me.id, clock=self.clock, rng=rng, power=self.powered)
-        return Cloud(
-            store=store,
-            fleet=fleet,
-            clock=self.clock,
-            rng=rng,
-            settings=self.settings,
-            journal=Journal(self.clock, rng),
-            me=me,
-        )
+        me = await join(store, ControllerId(name), name, f"{name}:8250", self.settings.controller_lease_seconds)
+        return assembly.a_cloud(store, me, self.settings, clock=self.clock, rng=rng, power=self.powered)
 
     def _sessions(self, cloud: Cloud) -> Sessions:
         book = MemoryBook()
@@ -259,9 +240,6 @@ class Site:
         return await self.start(vm, on)
 
     async def start(self, vm: Vm, on: str) -> Vm:
-        from mainstay_controller.domain.lifecycle.vm import VmEvent
-        from mainstay_controller.operations.change_state import change_vm
-
         store: Any = self.store
         host = await store.hosts.by_id(on)
         cluster = await store.clusters.by_id(CLUSTER)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
-
 from mainstay_controller.fleet.news import News
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.reconcile_host import reconcile_host
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
 
 LISTENERS = 8
 AGAIN_SECONDS = 2.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def hear_hosts(cloud: Cloud) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from mainstay_controller.domain.ha.suspicion import Attention, Patience, hosts_under_suspicion
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.operations.casebook import INCIDENTS
@@ -11,10 +9,11 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.operations.suspect_host import suspect_host
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
+from mainstay_runtime.logs import logger
 
 SCAN_SECONDS = 1.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def watch_heartbeats(cloud: Cloud) -> None:

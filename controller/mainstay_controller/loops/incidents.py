@@ -8,8 +8,6 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-import structlog
-
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId
 from mainstay_controller.domain.records import Incident
 from mainstay_controller.operations.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
@@ -17,6 +15,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.pursue_incident import pursue
 from mainstay_controller.operations.recover_guests import Turn, begin_wave, finish_restart
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
 
 ROUND_SECONDS = 1.0
@@ -24,7 +23,7 @@ RETRY_SECONDS = 2.0
 """Before an incident whose handling failed is taken up again."""
 LATER = (Stale, OutcomeUnknown, Unreachable)
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(slots=True)

@@ -7,8 +7,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from mainstay_controller.domain.lifecycle import host as host_table
 from mainstay_controller.domain.lifecycle import incident as incident_table
 from mainstay_controller.domain.lifecycle import vm as vm_table
@@ -18,8 +16,9 @@ from mainstay_controller.domain.lifecycle.table import after
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Host, Incident, Vm
 from mainstay_controller.store.port import Store
+from mainstay_runtime.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def change_host(

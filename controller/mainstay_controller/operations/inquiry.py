@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
-import structlog
-
 from mainstay_controller.domain.ha.case import Answer, PowerReading
 from mainstay_controller.domain.ha.evidence import SlotSeen
 from mainstay_controller.domain.ids import HostId, IncidentId, PoolId
@@ -18,6 +16,7 @@ from mainstay_controller.domain.records import Host, OutOfBand
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import eq
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
 ASK_EVERY_SECONDS = 1.0
@@ -26,7 +25,7 @@ PING_EVERY = 5
 WATCH_EVERY = 30
 WATCH_SECONDS = 120.0
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(slots=True)

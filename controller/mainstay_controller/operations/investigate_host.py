@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from mainstay_controller.domain.ha.case import (
     Action,
     Case,
@@ -38,12 +36,13 @@ from mainstay_controller.operations.journal import AlertType, Level, about_host,
 from mainstay_controller.operations.orient_host import leased_pools
 from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
 from mainstay_controller.store.port import Stale, Store, any_of, eq
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
 
 LOOK_AGAIN_SECONDS = 1.0
 SUSPECT = frozenset({HostState.ALERT})
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(slots=True)

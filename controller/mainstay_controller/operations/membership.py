@@ -54,3 +54,9 @@ async def leave(cloud: Cloud) -> None:
     if row.epoch == cloud.me.epoch:
         now = await cloud.store.now()
         await cloud.store.controllers.swap(row, replace(row, expires=now, state="Down", agents_held=0))
+
+
+async def living_addresses(store: Store) -> tuple[str, ...]:
+    """Where agents find a controller."""
+    now = await store.now()
+    return tuple(row.address for row in await store.controllers.find() if row.expires > now)

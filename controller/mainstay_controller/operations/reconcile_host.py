@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
-import structlog
-
 from mainstay_controller.domain.ha.evidence import StopCause
 from mainstay_controller.domain.ha.proof import Proof, Rebooted
 from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, compare
@@ -39,8 +37,9 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm, place_of
 from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
 from mainstay_controller.store.port import Stale, any_of, eq
+from mainstay_runtime.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 async def reconcile_host(news: News, cloud: Cloud) -> bool:

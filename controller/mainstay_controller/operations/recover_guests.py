@@ -10,8 +10,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId, VmId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
@@ -28,6 +26,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm
 from mainstay_controller.operations.start_orders import order_start, raise_epoch, taken_off
 from mainstay_controller.store.port import LIVE, Stale, any_of, eq
+from mainstay_runtime.logs import logger
 
 OPEN = (DecisionOutcome.PENDING, DecisionOutcome.WAITING_FOR_CAPACITY)
 RESTART = "restart"
@@ -38,7 +37,7 @@ PHASES_MAX = 40
 AVOIDED_MAX = 3
 """So many of the hosts that failed last are not tried again at once, if there are others."""
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,134 @@
+"""`mainstay-controller`: the composition root, the one place that knows every room.
+
+SIGTERM and SIGINT end it; guests and agents go on without it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from platform import node
+
+from aiohttp import web
+
+from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.main import assembly
+from mainstay_controller.main.settings import ControllerSettings
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.enrolment_book import RowBook
+from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.operations.membership import join, leave
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.rpc.authority import Authority
+from mainstay_controller.rpc.server import serving
+from mainstay_controller.store.sql.engine import open_store
+from mainstay_runtime import logs, settings
+from mainstay_runtime.clock import Clock, Rng, SystemClock, SystemRng
+from mainstay_runtime.errors import MainstayError
+from mainstay_runtime.identity import write_secret
+from mainstay_runtime.tasks import background
+
+PREFIX = "MAINSTAY_CONTROLLER_"
+EPILOG = f"Every setting can also be given as {PREFIX}NAME in the environment, or by its name in the TOML file."
+API_CLOSES_SECONDS = 2.0
+
+log = logs.logger(__name__)
+
+OPTIONS = {
+    "state_dir": "where the authority, our id and an SQLite database are kept",
+    "database": "an SQLAlchemy URL; SQLite in the state directory if it is not given",
+    "name": "of this controller",
+    "listen": "the address of our ports",
+    "api_port": "HTTP for clients (8080)",
+    "agent_port": "gRPC for agents (8250); enrolment is on the next",
+    "advertise": "HOST:PORT where agents find this controller",
+    "log_format": "key-value or json",
+    "log_level": "DEBUG, INFO, WARNING or ERROR",
+}
+
+
+def main() -> None:
+    try:
+        chosen = read_settings(sys.argv[1:])
+        logs.configure(chosen.log_format, chosen.log_level)
+        asyncio.run(run(chosen))
+    except MainstayError as error:
+        sys.exit(f"mainstay-controller: {error}")
+
+
+def read_settings(arguments: list[str]) -> ControllerSettings:
+    parser = argparse.ArgumentParser("mainstay-controller", description="The Mainstay controller.", epilog=EPILOG)
+    parser.add_argument("--config", type=Path, help="a TOML file")
+    for name, what in OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, help=what)
+    given = vars(parser.parse_args(arguments))
+    return settings.load(ControllerSettings, prefix=PREFIX, file=given.pop("config"), given=given)
+
+
+async def run(chosen: ControllerSettings) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    async with running(chosen, SystemClock(), SystemRng()):
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIterator[Cloud]:
+    """The whole controller, while the block runs."""
+    chosen.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = Authority.open(chosen.state_dir / "authority.pem", clock, rng)
+    store = await open_store(chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}")
+    try:
+        tuned = Settings()
+        name = chosen.name or node()
+        address = chosen.advertise or f"{node()}:{chosen.agent_port}"
+        me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)
+        cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=assembly.power_controllers())
+        cloud.fleet.controllers = (address,)
+        await show_first_admin(cloud, chosen.state_dir)
+        await assembly.open_to_agents(cloud)
+        doors = assembly.doors(cloud, authority, RowBook(store))
+        async with (
+            background(*assembly.loops(cloud)),
+            serving(doors, host=chosen.listen, port=chosen.agent_port),
+            serving_http(cloud, chosen),
+        ):
+            log.info("controller runs", controller=me.id, life=me.epoch, api=chosen.api_port, agents=chosen.agent_port)
+            yield cloud
+        await leave(cloud)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def serving_http(cloud: Cloud, chosen: ControllerSettings) -> AsyncIterator[None]:
+    runner = web.AppRunner(assembly.api(cloud).application(), access_log=None, shutdown_timeout=API_CLOSES_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, chosen.listen, chosen.api_port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def own_id(state_dir: Path, rng: Rng) -> ControllerId:
+    """Made at the first start, and kept: what an earlier life of ours claimed is ours to take up."""
+    file = state_dir / "controller-id"
+    if not file.exists():
+        write_secret(file, rng.uuid().encode())
+    return ControllerId(file.read_text().strip())
+
+
+async def show_first_admin(cloud: Cloud, state_dir: Path) -> None:
+    """Once, on an empty database, in a file that only its owner can read; take the keys and delete it."""
+    keys = await create_first_admin(cloud)
+    if keys is None:
+        return
+    file = state_dir / "first-admin"
+    write_secret(file, f"apikey={keys.api_key}\nsecretkey={keys.secret_key}\n".encode())
+    log.info("first administrator was made; take the keys and delete the file", file=str(file))

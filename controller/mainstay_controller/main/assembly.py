@@ -1,0 +1,82 @@
+"""How a controller is put together: each part by a function, so that tests compose the same parts around fakes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from prometheus_client import CollectorRegistry
+
+from mainstay_controller.api.commands import ALL
+from mainstay_controller.api.dispatch import Dispatcher
+from mainstay_controller.api.identify import by_signature
+from mainstay_controller.api.job_works import job_works
+from mainstay_controller.api.server import ApiServer
+from mainstay_controller.fleet.enrolment import EnrolmentBook
+from mainstay_controller.fleet.fleet import Fleet, SessionTiming
+from mainstay_controller.fleet.power.ipmitool import Ipmitool
+from mainstay_controller.fleet.power.port import PowerController, PowerControllers
+from mainstay_controller.fleet.power.redfish import Redfish
+from mainstay_controller.loops.certificates import watch_certificates
+from mainstay_controller.loops.guests import hear_hosts
+from mainstay_controller.loops.heartbeats import watch_heartbeats
+from mainstay_controller.loops.incidents import Desk
+from mainstay_controller.loops.jobs import work_on_jobs
+from mainstay_controller.loops.membership import keep_membership
+from mainstay_controller.operations.admit_host import HostGate
+from mainstay_controller.operations.adopt_hosts import adopt_hosts
+from mainstay_controller.operations.cloud import Cloud, ThisController
+from mainstay_controller.operations.jobs import JobEngine
+from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.rpc.admission import Admission
+from mainstay_controller.rpc.authority import Authority
+from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.server import Doors
+from mainstay_controller.rpc.sessions import Sessions
+from mainstay_controller.store.port import Store
+from mainstay_runtime.clock import Clock, Rng
+from mainstay_runtime.tasks import Work
+
+
+def power_controllers() -> PowerControllers:
+    return PowerControllers({"ipmitool": Ipmitool(), "redfish": Redfish(ignore_ssl=True)})
+
+
+def a_cloud(
+    store: Store, me: ThisController, settings: Settings, *, clock: Clock, rng: Rng, power: PowerController
+) -> Cloud:
+    timing = SessionTiming(
+        ping_interval_seconds=settings.ping_interval_seconds, ping_timeout_factor=settings.ping_timeout_factor
+    )
+    fleet = Fleet(controller_id=me.id, clock=clock, rng=rng, timing=timing, power=power)
+    return Cloud(store=store, fleet=fleet, clock=clock, rng=rng, settings=settings, journal=Journal(clock, rng), me=me)
+
+
+async def open_to_agents(cloud: Cloud) -> None:
+    """Whom we answer for is known before the first of them comes."""
+    await adopt_hosts(cloud)
+    cloud.fleet.open_to_agents(HostGate(cloud))
+
+
+def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
+    enrolment = Enrolment(authority, book)
+    sessions = Sessions(
+        sink=cloud.fleet, book=book, enrolment=enrolment, admission=Admission(cloud.clock), clock=cloud.clock
+    )
+    return Doors(controller_id=cloud.me.id, authority=authority, enrolment=enrolment, sessions=sessions)
+
+
+def api(cloud: Cloud) -> ApiServer:
+    return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_signature), CollectorRegistry())
+
+
+def loops(cloud: Cloud) -> list[Work]:
+    """What happens unasked."""
+    return [
+        partial(watch_heartbeats, cloud),
+        partial(hear_hosts, cloud),
+        Desk(cloud).run,
+        partial(work_on_jobs, JobEngine(cloud, job_works(ALL)), cloud.clock),
+        partial(keep_membership, cloud),
+        partial(watch_certificates, cloud),
+    ]
