@@ -113,7 +113,7 @@ class Keeper:
         pet_at = -math.inf if self.petted_at is None else self.petted_at + self._pet_period
         used = frozenset(pool_id for entry in self.ledger.entries for pool_id in entry.pools)
         ends = (tenure.ends_at(self.profile, is_used=tenure.pool_id in used) for tenure in self.tenures)
-        return min(pet_at, *ends)
+        return min((pet_at, *ends))
 
     def restarted(self) -> Keeper:
         """What a new process of the same boot goes on with: what may run and until when, but nothing held until storage says so again."""
@@ -153,7 +153,7 @@ class Keeper:
         standing: bool = False,
         generations: Tenures = (),
     ) -> tuple[Keeper, tuple[Action, ...], Granted | Refused]:
-        judged, actions = self._stepped(now)
+        judged, actions = self.tick(now)  # which arms the watchdog, if that was still to be done
         refusal = judged._refusal(pools, generations, now)
         if refusal is not None:
             return judged, actions, refusal
@@ -173,7 +173,7 @@ class Keeper:
         if invalid is not None:
             return Refused(code="no-lease", detail=f"the lease on pool {invalid} is not valid now")
         if self.petted_at is None and self._tenures_of(pools):
-            return Refused(code="no-lease", detail="the watchdog is not armed yet")
+            return Refused(code="no-lease", detail="the watchdog cannot be armed yet")
         return None
 
     def confirm_running(self, vm_id: str, epoch: int, now: float) -> Step:
