@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from mainstay_cli.client import signature
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.dispatch import Dispatcher
-from mainstay_controller.api.identify import by_signature
+from mainstay_controller.api.identify import by_credentials
 from mainstay_controller.api.registry import Registry
 from mainstay_controller.api.server import ApiServer
 from mainstay_controller.domain.ids import ControllerId
@@ -92,7 +92,7 @@ async def an_api(registry: Registry = ALL, cloud: Cloud | None = None) -> AsyncI
     cloud = cloud or a_cloud()
     keys = await create_first_admin(cloud)
     assert keys is not None
-    dispatcher = Dispatcher(registry=registry, cloud=cloud, identify=by_signature)
+    dispatcher = Dispatcher(registry=registry, cloud=cloud, identify=by_credentials)
     server = TestServer(ApiServer(dispatcher, CollectorRegistry()).application())
     async with server, ClientSession() as http:
         yield ApiClient(http=http, url=str(server.make_url("/client/api")), keys=keys, cloud=cloud)

@@ -6,27 +6,15 @@ admin the tree under their domain, everybody else what their own account owns.  
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from mainstay_controller.api.errors import not_permitted
 from mainstay_controller.domain.ids import DomainId
 from mainstay_controller.domain.records import Account, DomainRecord, Job, Template, User, Vm, Volume
+from mainstay_controller.domain.roles import SEES_EVERYTHING, Role
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.jobs import Asker
 from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
-
-
-class Role(StrEnum):
-    """An account's role, as `accounttype` names it in CloudStack."""
-
-    ROOT_ADMIN = "Admin"
-    DOMAIN_ADMIN = "DomainAdmin"
-    USER = "User"
-    READ_ONLY_ADMIN = "ReadOnlyAdmin"
-
-
-ACCOUNT_TYPES = {Role.USER: 0, Role.ROOT_ADMIN: 1, Role.DOMAIN_ADMIN: 2, Role.READ_ONLY_ADMIN: 4}
-SEES_EVERYTHING = frozenset({Role.ROOT_ADMIN, Role.READ_ONLY_ADMIN})
 
 ROOT = frozenset({Role.ROOT_ADMIN})
 ROOT_READS = frozenset({Role.ROOT_ADMIN, Role.READ_ONLY_ADMIN})
@@ -123,6 +111,17 @@ async def account_named(name: str, domain: DomainRecord, store: Store) -> Accoun
     return found[0]
 
 
+async def owner_named(caller: Caller, name: str | None, domain_id: DomainId | None, store: Store) -> Account:
+    """For whom something is made: the caller's own account, or one that an administrator names."""
+    if name is None:
+        return caller.account
+    domain = await store.domains.by_id(domain_id) if domain_id else caller.domain
+    account = await account_named(name, domain, store)
+    if not caller.sees_everything and not await _reaches(caller, account, store):
+        raise not_permitted(caller.account.name)
+    return account
+
+
 async def _asked_for(caller: Caller, scope: ListScope, store: Store) -> list[Where]:
     domain = await store.domains.by_id(scope.domain_id) if scope.domain_id else caller.domain
     if scope.account is not None:
@@ -142,6 +141,9 @@ async def _within_reach(caller: Caller, store: Store) -> list[Where]:
 
 
 async def _reaches(caller: Caller, account: Account, store: Store) -> bool:
+    """An administrator of a domain reaches no account that is more than he is."""
     if account.id == caller.account.id:
         return True
+    if account.role in SEES_EVERYTHING:
+        return False
     return caller.role is Role.DOMAIN_ADMIN and is_within(await store.domains.by_id(account.domain_id), caller.domain)

@@ -50,6 +50,25 @@ class Accepted:
     id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cookie:
+    """`max_age_seconds` 0 takes it away."""
+
+    name: str
+    value: str
+    path: str = "/"
+    secure: bool = False
+    max_age_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered(Generic[V]):
+    """What who comes in, or leaves, is told and given."""
+
+    view: V
+    cookies: tuple[Cookie, ...] = ()
+
+
 def accepted(job: Job) -> Accepted:
     return Accepted(job_id=job.id)
 

@@ -1,17 +1,18 @@
 """A request's one way through: who asks, may they, what do they mean, do it, answer.
 
-The order is fixed: command known, signature or session verified, role, parameters, references, handler.  Every end is a `Rendered`:
+The order is fixed: command known, signature or session verified, role, throttle, parameters, references, handler.  Every end is a `Rendered`:
 a refusal carries CloudStack's code and its own reason; what nobody foresaw is logged once with its traceback and answered 530 with a number to quote."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from mainstay_controller.api.access import Caller, Role, may_refer_to
+from mainstay_controller.api.access import Caller, may_refer_to
+from mainstay_controller.api.admission import Admission
 from mainstay_controller.api.errors import (
     SEEN_BY_ROOT_ONLY,
     TEXT_FOR_OTHERS,
@@ -22,10 +23,11 @@ from mainstay_controller.api.errors import (
     unknown_entity,
 )
 from mainstay_controller.api.parameters import Parameter
-from mainstay_controller.api.registry import Command, Registry
+from mainstay_controller.api.registry import Command, Entry, Handled, Registry
 from mainstay_controller.api.render import Rendered, rendered, rendered_refusal
 from mainstay_controller.api.untrusted import UntrustedCall, typed_arguments
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError, ResourceInUse, ResourceUnavailable
 from mainstay_controller.store import port
@@ -48,6 +50,7 @@ class Dispatcher:
     registry: Registry
     cloud: Cloud
     identify: Identify
+    admission: Admission = field(default_factory=Admission)
 
     async def answer(self, call: UntrustedCall) -> Rendered:
         command = self.registry.find(call.command)
@@ -55,9 +58,10 @@ class Dispatcher:
         try:
             if command is None:
                 raise unknown_command(call.command)
+            if isinstance(command, Entry):
+                return await self._enter(command, call)
             caller = await self.identify(call, self.cloud)
-            answer = await self._perform(command, call, caller)
-            return rendered(command, answer, call.format)
+            return rendered(command, await self._perform(command, call, caller), call.format)
         except OperationError as error:
             return _refusal(command, caller, error, call)
         except ANSWERABLE as error:
@@ -65,9 +69,19 @@ class Dispatcher:
         except Exception as error:
             return _refusal(command, caller, self._unforeseen(call, error), call)
 
+    async def _enter(self, command: Entry, call: UntrustedCall) -> Rendered:
+        if command.is_counted:
+            await self.admission.admit_login(call.remote, self.cloud)
+        arguments = typed_arguments(command.name, command.parameters, call.parameters)
+        async with asyncio.timeout(HANDLER_SECONDS_MAX):
+            entered = await command.enter(command.request(**arguments), call, self.cloud)
+        return replace(rendered(command, entered.view, call.format), cookies=entered.cookies)
+
     async def _perform(self, command: Command, call: UntrustedCall, caller: Caller) -> object:
+        assert isinstance(command, Handled)
         if caller.role not in command.roles:
             raise command_unavailable(command.name)
+        await self.admission.admit(caller, command, self.cloud)
         arguments = typed_arguments(command.name, command.parameters, call.parameters)
         await _check_references(command, arguments, caller, self.cloud.store)
         async with asyncio.timeout(HANDLER_SECONDS_MAX):

@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from functools import partial
 
 from mainstay_controller.api.access import caller_of
-from mainstay_controller.api.registry import JobOf, Registry
+from mainstay_controller.api.registry import Handled, JobOf, Registry
 from mainstay_controller.api.render import body_of
 from mainstay_controller.domain.records import Json
 from mainstay_controller.operations.jobs import JobRun, Work
 
 
 def job_works(registry: Registry) -> dict[str, Work]:
-    return {command.name: partial(_work, command.job) for command in registry if command.job is not None}
+    return {
+        command.name: partial(_work, command.job)
+        for command in registry
+        if isinstance(command, Handled) and command.job is not None
+    }
 
 
 async def _work(job: JobOf, run: JobRun) -> Mapping[str, Json]:

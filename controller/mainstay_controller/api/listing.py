@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from mainstay_controller.api.access import Caller, Role, visible
+from mainstay_controller.api.access import Caller, visible
 from mainstay_controller.api.answers import Rows
 from mainstay_controller.api.parameters import Parameter, parameters_of
-from mainstay_controller.api.registry import SINCE, AnswerKind, Command, summary_of
+from mainstay_controller.api.registry import SINCE, AnswerKind, Handled, summary_of
 from mainstay_controller.api.views import View, class_shown_by
 from mainstay_controller.domain.ids import DomainId
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Page, Repository, Store, Where, any_of, contains, eq
@@ -86,7 +87,7 @@ def listing(
     where: Callable[[L, Caller, Cloud], Awaitable[list[Where]]] | None = None,
     envelope: str | None = None,
     since: str = SINCE,
-) -> Command:
+) -> Handled:
     """A list command."""
     asked_for: type = request
     parameters = parameters_of(asked_for)
@@ -105,7 +106,7 @@ def listing(
         )
         return Rows(rows=await view(found, caller, cloud), count=count)
 
-    return Command(
+    return Handled(
         name=name,
         description=summary_of(request),
         roles=roles,
@@ -114,6 +115,5 @@ def listing(
         view=class_shown_by(view),
         envelope=envelope or name.lower() + "response",
         handler=handler,
-        job=None,
         since=since,
     )

@@ -37,6 +37,21 @@ REFERENCES: Mapping[object, str] = {
     ids.UserId: "users",
     ids.DomainId: "domains",
     ids.ControllerId: "controllers",
+    ids.RoleId: "roles",
+    ids.DiskOfferingId: "disk_offerings",
+    ids.ImageStoreId: "image_stores",
+    ids.NetworkOfferingId: "network_offerings",
+    ids.NetworkId: "networks",
+    ids.PhysicalNetworkId: "physical_networks",
+    ids.TrafficTypeId: "traffic_types",
+    ids.ServiceProviderId: "service_providers",
+    ids.IpRangeId: "ip_ranges",
+    ids.IpAddressId: "ip_addresses",
+    ids.FirewallRuleId: "firewall_rules",
+    ids.SecurityGroupId: "security_groups",
+    ids.KeyPairId: "key_pairs",
+    ids.AffinityGroupId: "affinity_groups",
+    ids.TagId: "tags",
 }
 """Which repository of the store must know an id of this type."""
 

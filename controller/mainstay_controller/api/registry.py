@@ -11,10 +11,12 @@ from enum import StrEnum
 from inspect import getdoc
 from typing import Protocol, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from mainstay_controller.api.access import Caller, Role
-from mainstay_controller.api.answers import Accepted, Rows, Success
+from mainstay_controller.api.access import EVERYBODY, Caller
+from mainstay_controller.api.answers import Accepted, Entered, Rows, Success
 from mainstay_controller.api.parameters import Parameter, parameters_of
+from mainstay_controller.api.untrusted import UntrustedCall
 from mainstay_controller.api.views import View, class_shown_by, one
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.jobs import JobRun
 
@@ -22,6 +24,7 @@ R = TypeVar("R")
 V = TypeVar("V")
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Handler = Callable[[object, Caller, Cloud], Awaitable[object]]
+Enter = Callable[[object, UntrustedCall, Cloud], Awaitable[Entered[object]]]
 SINCE = "4.0"
 """CloudStack's commands are as old as clients need them to be; ours say MAINSTAY."""
 MAINSTAY = "mainstay-0.1"
@@ -73,9 +76,7 @@ class Command:
     kind: AnswerKind
     view: type | None
     envelope: str
-    handler: Handler
-    job: JobOf | None
-    since: str
+    since: str = SINCE
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -83,11 +84,32 @@ class Command:
 
     @property
     def runs_as_job(self) -> bool:
-        return self.job is not None
+        return self.kind is AnswerKind.JOB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled(Command):
+    """A command of a known caller.  `polls`: it only asks what may be called or what became of a call, and is throttled apart."""
+
+    handler: Handler
+    job: JobOf | None = None
+    polls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Command):
+    """A way in or out: it meets the call of who is nobody yet, and may set cookies.  `is_counted`: it is throttled by address."""
+
+    enter: Enter
+    is_counted: bool
 
 
 class HandlerOf(Protocol[Request_contra]):
     async def __call__(self, request: Request_contra, caller: Caller, cloud: Cloud, /) -> object: ...
+
+
+class EnterOf(Protocol[Request_contra]):
+    async def __call__(self, request: Request_contra, call: UntrustedCall, cloud: Cloud, /) -> Entered[object]: ...
 
 
 class Registry:
@@ -114,13 +136,14 @@ def command(
     job: JobOf | None = None,
     envelope: str | None = None,
     since: str = SINCE,
-) -> Callable[[HandlerOf[Request_contra]], Command]:
+    polls: bool = False,
+) -> Callable[[HandlerOf[Request_contra]], Handled]:
     """Describe a handler: its annotations tell the request and the answer, its docstring what it is for."""
 
-    def describe(handler: HandlerOf[Request_contra]) -> Command:
+    def describe(handler: HandlerOf[Request_contra]) -> Handled:
         hints = get_type_hints(handler)
         kind, view = _answer_of(hints["return"])
-        return Command(
+        return Handled(
             name=name,
             description=summary_of(handler),
             roles=roles,
@@ -131,6 +154,27 @@ def command(
             handler=cast(Handler, handler),
             job=job,
             since=since,
+            polls=polls,
+        )
+
+    return describe
+
+
+def entry(name: str, *, is_counted: bool) -> Callable[[EnterOf[Request_contra]], Entry]:
+    """Describe a way in or out."""
+
+    def describe(enter: EnterOf[Request_contra]) -> Entry:
+        hints = get_type_hints(enter)
+        return Entry(
+            name=name,
+            description=summary_of(enter),
+            roles=EVERYBODY,
+            request=hints["request"],
+            kind=AnswerKind.FLAT,
+            view=get_args(hints["return"])[0],
+            envelope=name.lower() + "response",
+            enter=cast(Enter, enter),
+            is_counted=is_counted,
         )
 
     return describe

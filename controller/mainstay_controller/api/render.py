@@ -11,7 +11,7 @@ from xml.sax.xmlreader import AttributesImpl
 
 import orjson
 
-from mainstay_controller.api.answers import Accepted, Rows, Success, to_wire
+from mainstay_controller.api.answers import Accepted, Cookie, Rows, Success, to_wire
 from mainstay_controller.api.errors import LimitExceeded
 from mainstay_controller.api.registry import Command
 from mainstay_controller.api.untrusted import Format
@@ -31,6 +31,7 @@ class Rendered:
     body: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: tuple[Cookie, ...] = ()
 
 
 def rendered(command: Command, answer: object, format: Format) -> Rendered:

@@ -84,10 +84,21 @@ async def _read(request: web.Request) -> UntrustedCall:
 
 
 def _as_http(answer: Rendered) -> web.Response:
-    return web.Response(
+    response = web.Response(
         status=answer.status,
         body=answer.body,
         content_type=answer.content_type,
         charset="UTF-8",
         headers={**NOT_TO_BE_KEPT, **answer.headers},
     )
+    for cookie in answer.cookies:
+        response.set_cookie(
+            cookie.name,
+            cookie.value,
+            path=cookie.path,
+            secure=cookie.secure,
+            max_age=cookie.max_age_seconds,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response

@@ -1,4 +1,4 @@
-"""The first administrator of an empty cloud: the ROOT domain, the account `admin` and one random key pair, shown once.
+"""The first administrator of an empty cloud: the ROOT domain, the default roles, the account `admin` and one random key pair, shown once.
 
 There is no default password and no known key.  Two controllers that start on one empty database make one administrator: the ids are
 fixed, so that the slower one meets a conflict and has nothing to show."""
@@ -9,7 +9,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ids import AccountId, DomainId, UserId
-from mainstay_controller.domain.records import Account, DomainRecord, User
+from mainstay_controller.domain.records import Account, DomainRecord, RoleRecord, User
+from mainstay_controller.domain.roles import DEFAULT_ROLES, Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import Conflict
 from mainstay_runtime.clock import Rng
@@ -47,8 +48,21 @@ async def _write(keys: KeyPair, cloud: Cloud) -> None:
     now = cloud.clock.now()
     async with cloud.store.transaction() as store:
         await store.domains.add(DomainRecord(id=ROOT_DOMAIN_ID, name="ROOT", path="/", created=now))
+        await store.roles.add_all(
+            [
+                RoleRecord(id=role_id, name=name, type=role, is_default=True, created=now)
+                for role, (role_id, name) in DEFAULT_ROLES.items()
+            ]
+        )
         await store.accounts.add(
-            Account(id=ADMIN_ACCOUNT_ID, name="admin", domain_id=ROOT_DOMAIN_ID, role="Admin", created=now)
+            Account(
+                id=ADMIN_ACCOUNT_ID,
+                name="admin",
+                domain_id=ROOT_DOMAIN_ID,
+                role=Role.ROOT_ADMIN,
+                role_id=DEFAULT_ROLES[Role.ROOT_ADMIN][0],
+                created=now,
+            )
         )
         await store.users.add(
             User(

@@ -329,6 +329,17 @@ class Settings:
             told="How many guests are moved off a host at once when it is prepared for maintenance.",
         ),
     ] = 2
+    job_expire_minutes: Annotated[
+        float,
+        Tunable(
+            name="job.expire.minutes",
+            group=VMS,
+            unit="min",
+            low=1,
+            high=525600,
+            told="How long the result of a finished job can be asked for.",
+        ),
+    ] = 1440.0
     expunge_delay_seconds: Annotated[
         float,
         Tunable(
@@ -410,3 +421,20 @@ class Settings:
             told="How long a login lasts without use (CloudStack: minutes, in server.properties).",
         ),
     ] = 1800.0
+    session_key_locations: Annotated[
+        str,
+        Tunable(
+            name="api.sessionkey.check.locations",
+            group=API,
+            choices=("CookieAndParameter", "CookieOrParameter", "ParameterOnly"),
+            told="Where a logged-in client must show its session key.",
+        ),
+    ] = "CookieAndParameter"
+    secure_session_cookie: Annotated[
+        bool,
+        Tunable(
+            name="enable.secure.session.cookie",
+            group=API,
+            told="Whether cookies are sent over HTTPS only.",
+        ),
+    ] = False

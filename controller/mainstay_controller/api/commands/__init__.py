@@ -11,6 +11,7 @@ from mainstay_controller.api.commands import (
     jobs,
     pods,
     service_offerings,
+    sign_in,
     storage_pools,
     templates,
     virtual_machines,
@@ -21,6 +22,7 @@ from mainstay_controller.api.registry import Registry
 ALL: Registry = Registry(
     (
         *discovery.discovery_commands(lambda: ALL),
+        *sign_in.COMMANDS,
         *zones.COMMANDS,
         *pods.COMMANDS,
         *clusters.COMMANDS,

@@ -53,7 +53,7 @@ class ListApis:
 def discovery_commands(offered: Callable[[], Iterable[Command]]) -> tuple[Command, ...]:
     """The commands of this noun, told where the table is once it is complete."""
 
-    @command("listApis", roles=EVERYBODY)
+    @command("listApis", roles=EVERYBODY, polls=True)
     async def list_apis(request: ListApis, caller: Caller, cloud: Cloud) -> Rows[ApiView]:
         """Lists all APIs that the caller may use, with their parameters and responses."""
         allowed = [each for each in offered() if caller.role in each.roles]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
-from mainstay_controller.api.answers import Rows, rows_of
+from mainstay_controller.api.answers import Accepted, Rows, accepted, rows_of
+from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
-from mainstay_controller.api.registry import command
+from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import hosts as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
+from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
-from mainstay_controller.operations import add_host
+from mainstay_controller.operations import add_host, drain_host, update_host
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.set_allocation_state import set_host_allocation
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
 
@@ -108,4 +112,50 @@ async def add(request: AddHost, caller: Caller, cloud: Cloud) -> Rows[views.Host
     return rows_of([replace(view, enrolment_token=added.enrolment_token)])
 
 
-COMMANDS = (add, list_hosts)
+class HostVerb(StrEnum):
+    """updateHost says verbs where others say states."""
+
+    ENABLE = "Enable"
+    DISABLE = "Disable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateHost:
+    id: Annotated[HostId, "the ID of the host"]
+    allocation_state: Annotated[HostVerb | None, "Enable or Disable"] = None
+    host_tags: Annotated[tuple[str, ...] | None, "tags of the host, instead of those it has"] = None
+    name: Annotated[str | None, "the new name of the host"] = None
+    annotation: Annotated[str | None, "a remark on the host", Length(4096)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneHost:
+    id: Annotated[HostId, "the ID of the host"]
+
+
+@command("updateHost", roles=ROOT)
+async def update(request: UpdateHost, caller: Caller, cloud: Cloud) -> views.HostView:
+    """Changes a host, or enables or disables it for new guests."""
+    if request.allocation_state is not None:
+        await set_host_allocation(request.id, ResourceEvent(request.allocation_state), cloud)
+    host = await update_host.update_host(
+        request.id,
+        update_host.HostChange(name=request.name, tags=request.host_tags, annotation=request.annotation),
+        cloud,
+    )
+    return await one(views.hosts, host, caller, cloud)
+
+
+@command("prepareHostForMaintenance", roles=ROOT, job=job_of(drain_host.work, views.hosts))
+async def prepare_for_maintenance(request: OneHost, caller: Caller, cloud: Cloud) -> Accepted:
+    """Moves every guest off a host; the job ends when the host is in maintenance."""
+    return accepted(await drain_host.begin(request.id, caller.asker, cloud))
+
+
+@instant_job("cancelHostMaintenance", roles=ROOT)
+async def cancel_maintenance(request: OneHost, caller: Caller, cloud: Cloud) -> views.HostView:
+    """Takes a host into service again; guests that were moved stay where they are."""
+    return await one(views.hosts, await drain_host.cancel(request.id, cloud), caller, cloud)
+
+
+COMMANDS = (add, list_hosts, update, prepare_for_maintenance, cancel_maintenance)

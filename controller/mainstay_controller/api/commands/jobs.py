@@ -29,7 +29,7 @@ class ListAsyncJobs(Listing):
     list_all: Annotated[bool, "list the jobs of all accounts the caller may see"] = False
 
 
-@command("queryAsyncJobResult", roles=EVERYBODY)
+@command("queryAsyncJobResult", roles=EVERYBODY, polls=True)
 async def query_async_job_result(request: QueryAsyncJobResult, caller: Caller, cloud: Cloud) -> views.JobResultView:
     """Retrieves the current status of an asynchronous job."""
     return await one(views.job_results, await cloud.store.jobs.by_id(request.job_id), caller, cloud)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller, Role
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller
 from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import templates as views
 from mainstay_controller.domain.ids import TemplateId, ZoneId
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations import register_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter

@@ -5,16 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller, Role
-from mainstay_controller.api.answers import Accepted, accepted
+from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller, owner_named
+from mainstay_controller.api.answers import Accepted, accepted, accepted_to_create
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command, job_of
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
-from mainstay_controller.domain.ids import ClusterId, HostId, OfferingId, PodId, TemplateId, VmId, ZoneId
+from mainstay_controller.domain.ids import (
+    AffinityGroupId,
+    ClusterId,
+    DomainId,
+    HostId,
+    OfferingId,
+    PodId,
+    TemplateId,
+    VmId,
+    ZoneId,
+)
 from mainstay_controller.domain.placement.request import Purpose
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import migrate_vm, start_vm, stop_vm
+from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
 from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied
@@ -53,6 +65,30 @@ list_virtual_machines = listing(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeployVirtualMachine:
+    zone_id: Annotated[ZoneId, "the ID of the zone"]
+    service_offering_id: Annotated[OfferingId, "the ID of the service offering"]
+    template_id: Annotated[TemplateId, "the ID of the template"]
+    name: Annotated[str, "the host name of the virtual machine"] = ""
+    display_name: Annotated[str, "the name shown for it"] = ""
+    hypervisor: Annotated[str, "the hypervisor it is for"] = ""
+    start_vm: Annotated[bool, "start it at once"] = True
+    host_id: Annotated[HostId | None, "start it on this host; root administrators only"] = None
+    cluster_id: Annotated[ClusterId | None, "start it in this cluster; root administrators only"] = None
+    pod_id: Annotated[PodId | None, "start it in this pod; root administrators only"] = None
+    account: Annotated[str | None, "deploy it for this account, with domainid; administrators only"] = None
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    ip_address: Annotated[str, "the address it is given"] = ""
+    root_disk_size: Annotated[int | None, "the size of the root disk in GiB"] = None
+    size: Annotated[int | None, "the size of a data disk in GiB"] = None
+    user_data: Annotated[str, "user data, in Base64", Length(32768)] = ""
+    key_pair: Annotated[str, "the name of an SSH key pair"] = ""
+    group: Annotated[str, "the group it is shown in"] = ""
+    affinity_group_ids: Annotated[tuple[AffinityGroupId, ...], "the IDs of affinity groups"] = ()
+    details: Annotated[dict[str, str] | None, "details", Length(4096)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartVirtualMachine:
     id: Annotated[VmId, "the ID of the virtual machine"]
     host_id: Annotated[HostId | None, "start it on this host; root administrators only"] = None
@@ -68,9 +104,58 @@ class StopVirtualMachine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RebootVirtualMachine:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    forced: Annotated[bool, "power it off and on instead of asking the guest"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestroyVirtualMachine:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    expunge: Annotated[bool, "remove its disks at once"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneVirtualMachine:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrateVirtualMachine:
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
     host_id: Annotated[HostId | None, "the host to migrate it to; without one the planner chooses"] = None
+
+
+@command("deployVirtualMachine", roles=USERS, job=job_of(deploy_vm.work, views.virtual_machines))
+async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
+    """Creates a virtual machine and, unless told otherwise, starts it."""
+    wish = _wish(caller, request.pod_id, request.cluster_id, request.host_id)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    job = await deploy_vm.begin(
+        deploy_vm.NewVm(
+            zone_id=request.zone_id,
+            service_offering_id=request.service_offering_id,
+            template_id=request.template_id,
+            account_id=owner.id,
+            domain_id=owner.domain_id,
+            name=request.name,
+            display_name=request.display_name,
+            hypervisor=request.hypervisor,
+            wish=replace(wish, purpose=Purpose.DEPLOY),
+            start=request.start_vm,
+            ip=request.ip_address,
+            root_disk_gib=request.root_disk_size,
+            data_disk_gib=request.size,
+            user_data=request.user_data,
+            key_pair=request.key_pair,
+            group=request.group,
+            affinity_group_ids=request.affinity_group_ids,
+            details=request.details or {},
+        ),
+        caller.asker,
+        cloud,
+    )
+    return accepted_to_create(job)
 
 
 @command("startVirtualMachine", roles=USERS, job=job_of(start_vm.work, views.virtual_machines))
@@ -85,6 +170,30 @@ async def start_virtual_machine(request: StartVirtualMachine, caller: Caller, cl
 async def stop_virtual_machine(request: StopVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
     """Stops a virtual machine; HA leaves alone what was stopped on purpose."""
     return accepted(await stop_vm.begin(request.id, caller.asker, cloud, forced=request.forced))
+
+
+@command("rebootVirtualMachine", roles=USERS, job=job_of(reboot_vm.work, views.virtual_machines))
+async def reboot_virtual_machine(request: RebootVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
+    """Reboots a virtual machine."""
+    return accepted(await reboot_vm.begin(request.id, caller.asker, cloud, forced=request.forced))
+
+
+@command("destroyVirtualMachine", roles=USERS, job=job_of(destroy_vm.work, views.virtual_machines))
+async def destroy_virtual_machine(request: DestroyVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
+    """Stops a virtual machine and gives it up; until it is expunged it can be recovered."""
+    return accepted(await destroy_vm.begin(request.id, caller.asker, cloud, expunge=request.expunge))
+
+
+@command("expungeVirtualMachine", roles=ROOT, job=job_of(destroy_vm.work_expunge, views.virtual_machines))
+async def expunge_virtual_machine(request: OneVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
+    """Removes a destroyed virtual machine and its disks for good."""
+    return accepted(await destroy_vm.begin_expunge(request.id, caller.asker, cloud))
+
+
+@command("recoverVirtualMachine", roles=ADMINS)
+async def recover_virtual_machine(request: OneVirtualMachine, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Takes a destroyed virtual machine back; it is Stopped."""
+    return await one(views.virtual_machines, await destroy_vm.recover(request.id, cloud), caller, cloud)
 
 
 @command("migrateVirtualMachine", roles=ROOT, job=job_of(migrate_vm.work, views.virtual_machines))
@@ -103,4 +212,14 @@ def _wish(caller: Caller, pod_id: PodId | None, cluster_id: ClusterId | None, ho
     return wish
 
 
-COMMANDS = (list_virtual_machines, start_virtual_machine, stop_virtual_machine, migrate_virtual_machine)
+COMMANDS = (
+    list_virtual_machines,
+    deploy_virtual_machine,
+    start_virtual_machine,
+    stop_virtual_machine,
+    reboot_virtual_machine,
+    destroy_virtual_machine,
+    expunge_virtual_machine,
+    recover_virtual_machine,
+    migrate_virtual_machine,
+)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from mainstay_controller.api.access import Caller, Role
+from mainstay_controller.api.access import Caller
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import Nic, Template, Vm
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 
 Names = Mapping[str | None, str]
