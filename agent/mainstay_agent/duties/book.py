@@ -26,6 +26,9 @@ class Wanted(StrEnum):
     LEFT = "left"  # down, and for the controller to decide
 
 
+MAYBE_RUNNING = frozenset({Wanted.STARTING, Wanted.RUNNING, Wanted.ARRIVING, Wanted.DEPARTING})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     spec: GuestSpec

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-from mainstay_agent.duties.book import Book, Wanted
+from mainstay_agent.duties.book import MAYBE_RUNNING, Book, Wanted
 from mainstay_agent.duties.ports import DutySettings, Hypervisor, Pinger, Uplink
 from mainstay_agent.duties.view import Changes, View
 from mainstay_agent.lease.area import LeaseArea
@@ -24,7 +24,6 @@ from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
 log = logger(__name__)
-MAYBE_RUNNING = (Wanted.STARTING, Wanted.RUNNING, Wanted.ARRIVING, Wanted.DEPARTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

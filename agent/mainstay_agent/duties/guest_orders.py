@@ -14,10 +14,10 @@ from mainstay_agent.driver import DONE, Outcome, refused, unknown
 from mainstay_agent.duties import launch
 from mainstay_agent.duties.answers import Answer, Deadline
 from mainstay_agent.duties.attend import begin_attending, leases_hold
-from mainstay_agent.duties.book import Wanted
+from mainstay_agent.duties.book import MAYBE_RUNNING, Entry, Wanted
 from mainstay_agent.duties.charge import Charge
 from mainstay_agent.duties.view import is_there
-from mainstay_agent.lease.area import Refused
+from mainstay_agent.lease.area import EntryState, Refused
 from mainstay_proto.messages import (
     ForgetGuest,
     GuestReport,
@@ -81,7 +81,21 @@ def addressed_to(charge: Charge, spec: GuestSpec) -> GuestSpec:
 
 
 async def admit(charge: Charge, spec: GuestSpec, tenure: Tenure | None) -> Outcome | None:
-    """May it be started or received here?  What is left of it under an older epoch is ended first.  None: yes, and it counts as running from now on."""
+    """May it be started or received here?  None: yes, and it counts as running from now on.
+
+    REFUSED says that the order is not in effect.  Where an earlier order under this epoch may be, a refusal is UNKNOWN."""
+    refusal = await _refuse(charge, spec, tenure)
+    if refusal is None or not _is_under_way(charge.book.entry(spec.vm_id), spec.epoch):
+        return refusal
+    return unknown(refusal.code, refusal.detail)
+
+
+def _is_under_way(entry: Entry | None, epoch: int) -> bool:
+    return entry is not None and entry.spec.epoch == epoch and entry.wanted in MAYBE_RUNNING
+
+
+async def _refuse(charge: Charge, spec: GuestSpec, tenure: Tenure | None) -> Outcome | None:
+    """What is left of it under an older epoch is ended before the lease area is asked."""
     if tenure is not None and tenure.boot_id != charge.facts.boot_id:
         return refused("superseded-boot", f"ordered under boot {tenure.boot_id}, now {charge.facts.boot_id}")
     generations = tuple((pool.pool_id, pool.generation) for pool in tenure.generations) if tenure else ()
@@ -172,15 +186,26 @@ async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -
 
 
 async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -> Outcome:
+    """DONE is the promise that it does not run here and will not by itself; a start in flight counts as running."""
+
     async def forget() -> Outcome:
+        if await _may_run(charge, order.vm_id):
+            return refused("running")
         outcome = await charge.driver.forget(charge.host_id, order.vm_id, deadline.remaining_seconds())
         if outcome.done:
+            await launch.is_gone(charge, order.vm_id, order.epoch)
+            await charge.area.revoke(order.vm_id, order.epoch)
             charge.book.drop(order.vm_id)
             charge.view.forget(order.vm_id)
             charge.tell_changes()
         return outcome
 
     return await with_epoch(charge, order.vm_id, order.epoch, deadline, forget)
+
+
+async def _may_run(charge: Charge, vm_id: str) -> bool:
+    in_flight = [entry for entry in await charge.area.ledger() if entry.state is EntryState.STARTING]
+    return is_there(charge.view.of(vm_id)) or any(entry.vm_id == vm_id for entry in in_flight)
 
 
 async def query_guests(charge: Charge, order: QueryGuests) -> Answer:

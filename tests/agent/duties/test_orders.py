@@ -6,6 +6,8 @@ import asyncio
 
 from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_proto.messages import (
+    CommandResult,
+    ForgetGuest,
     GuestState,
     KernelBoot,
     PoolGeneration,
@@ -134,3 +136,52 @@ async def test_a_guest_that_does_not_obey_is_said_so() -> None:
 
         assert (result.state, result.code) == (RunState.FAILED, "grace-over")
         assert site.end().state() is GuestState.RUNNING
+
+
+async def test_a_repeated_start_that_cannot_be_judged_while_the_first_is_in_flight_is_unknown_and_not_refused() -> None:
+    async with a_site() as site:
+        await site.send("h1", StartGuest(spec=a_guest()), deadline_seconds=2)
+        await asyncio.sleep(0.05)
+        site.world.hosts["h1"].hang_daemon()
+        await asyncio.sleep(5)
+
+        again = await site.order("h1", StartGuest(spec=a_guest()), deadline_seconds=30)
+
+        assert (again.state, again.code) == (RunState.UNKNOWN, "hypervisor-silent")
+
+
+async def test_a_guest_that_was_forgotten_is_promised_gone() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        running = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
+        site.world.shut_down_guest("vm1")
+        await asyncio.sleep(1)
+
+        forgotten = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
+        again = await site.start("h1", a_guest(epoch=1))
+
+        assert (running.state, running.code) == (RunState.REFUSED, "running")
+        assert forgotten.state is RunState.DONE
+        assert site.end().guests() == {}
+        assert (again.state, again.code) == (RunState.REFUSED, "no-authority")
+
+
+async def test_a_guest_that_was_never_here_is_forgotten_all_the_same() -> None:
+    async with a_site() as site:
+        forgotten = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=4))
+        late = await site.start("h1", a_guest(epoch=4))
+
+        assert forgotten.state is RunState.DONE
+        assert late.state is RunState.REFUSED
+
+
+async def test_a_crash_and_an_order_to_forget_leave_no_room_for_a_restart() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        forget = await site.send("h1", ForgetGuest(vm_id="vm1", epoch=1))
+        site.world.crash_guest("vm1")
+        await asyncio.sleep(30)
+
+        [told] = [result for result in site.end().all(CommandResult) if result.command_id == forget]
+        runs = site.world.writers("vm1") != ()
+        assert runs is (told.state is RunState.REFUSED)
