@@ -88,7 +88,8 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         name = chosen.name or node()
         address = chosen.advertise or f"{node()}:{chosen.agent_port}"
         me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)
-        cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=assembly.power_controllers())
+        power = assembly.power_controllers()
+        cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=power, ca_pem=authority.ca.ca_pem)
         cloud.fleet.controllers = (address,)
         await show_first_admin(cloud, chosen.state_dir)
         await assembly.open_to_agents(cloud)

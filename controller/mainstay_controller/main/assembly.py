@@ -43,13 +43,29 @@ def power_controllers() -> PowerControllers:
 
 
 def a_cloud(
-    store: Store, me: ThisController, settings: Settings, *, clock: Clock, rng: Rng, power: PowerController
+    store: Store,
+    me: ThisController,
+    settings: Settings,
+    *,
+    clock: Clock,
+    rng: Rng,
+    power: PowerController,
+    ca_pem: bytes | None = None,
 ) -> Cloud:
     timing = SessionTiming(
         ping_interval_seconds=settings.ping_interval_seconds, ping_timeout_factor=settings.ping_timeout_factor
     )
     fleet = Fleet(controller_id=me.id, clock=clock, rng=rng, timing=timing, power=power)
-    return Cloud(store=store, fleet=fleet, clock=clock, rng=rng, settings=settings, journal=Journal(clock, rng), me=me)
+    return Cloud(
+        store=store,
+        fleet=fleet,
+        clock=clock,
+        rng=rng,
+        settings=settings,
+        journal=Journal(clock, rng),
+        me=me,
+        ca_pem=ca_pem,
+    )
 
 
 async def open_to_agents(cloud: Cloud) -> None:

@@ -1,14 +1,12 @@
 """Add a host: its row, and the token with which its agent comes in.
 
-The host is Creating until its agent says Hello.  On a KVM host the agent is the host's own; a simulated one (`http://sim/c0/h0`) shares the agent
-of all hosts below `http://sim/c0/`.  The token is shown once, in the answer, and kept as its hash."""
+The host is Creating until its agent says Hello; `http://sim/c0/h0` is a simulated one.  What the agent needs to come in is shown once, in the
+answer: an invitation, which carries a token (kept as its hash) and the authority to be trusted."""
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from urllib.parse import ParseResult
 
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, ZoneId
@@ -19,10 +17,8 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.living import living_cluster, living_pod, living_zone
 from mainstay_controller.store.port import LIVE, Store, eq
+from mainstay_runtime.identity import Invitation, new_token, token_sha256
 
-AGENT_DETAIL = "agent_id"
-"""Which agent speaks for the host, if it is not its own."""
-TOKEN_BYTES = 32
 SIMULATED_AUTHORITY = "sim"
 
 
@@ -46,7 +42,7 @@ class NewHost:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedHost:
     host: Host
-    enrolment_token: str
+    invitation: str
 
 
 async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
@@ -74,43 +70,31 @@ async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
         password=new.password,
         state_since=now,
     )
-    return await _write(host, url, cloud)
+    return await _write(host, cloud)
 
 
 async def invite_agent(agent_id: str, store: Store, cloud: Cloud) -> str:
-    """A token that lets an agent have the certificate of that id, once."""
-    token = urlsafe_b64encode(cloud.rng.token(TOKEN_BYTES)).decode().rstrip("=")
+    """What lets an agent have the certificate of that id, once."""
+    token = new_token(cloud.rng)
     now = await cloud.store.now()
     await store.enrolment_tokens.add(
         EnrolmentToken(
-            id=sha256(token.encode()).hexdigest(),
+            id=token_sha256(token),
             role="agent",
             subject_id=agent_id,
             created=now,
             expires=now + timedelta(seconds=cloud.settings.enrolment_token_seconds),
         )
     )
-    return token
+    return Invitation(token=token, ca_pem=cloud.ca_pem).to_text() if cloud.ca_pem else token
 
 
-async def _write(host: Host, url: ParseResult, cloud: Cloud) -> AddedHost:
+async def _write(host: Host, cloud: Cloud) -> AddedHost:
     async with cloud.store.transaction() as store:
         if await store.hosts.find(eq("url", host.url), LIVE, limit=1):
             raise InvalidParameter("url", f"a host with URL {host.url} exists")
-        agent_id = await _simulated_agent(url, store) if _is_simulated(url) else None
-        if agent_id is not None:
-            host.details[AGENT_DETAIL] = agent_id
         host = await store.hosts.add(host)
-        return AddedHost(host=host, enrolment_token=await invite_agent(agent_id or host.id, store, cloud))
-
-
-async def _simulated_agent(url: ParseResult, store: Store) -> str | None:
-    """That of a host with the same beginning of its URL; None for the first, whose own it is."""
-    beginning = url.geturl().rpartition("/")[0] + "/"
-    for other in await store.hosts.find(LIVE):
-        if other.url.startswith(beginning):
-            return other.details.get(AGENT_DETAIL, other.id)
-    return None
+        return AddedHost(host=host, invitation=await invite_agent(host.id, store, cloud))
 
 
 async def _cluster(new: NewHost, store: Store) -> Cluster:

@@ -29,3 +29,4 @@ class Cloud:
     settings: Settings
     journal: Journal
     me: ThisController
+    ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols

@@ -91,7 +91,7 @@ class AddHost:
 
 @command("addHost", roles=ROOT)
 async def add(request: AddHost, caller: Caller, cloud: Cloud) -> Rows[views.HostView]:
-    """Adds a host; it answers with a list of one, which alone shows the token that lets the host's agent enrol."""
+    """Adds a host; it answers with a list of one, which alone shows the invitation that lets the host's agent enrol."""
     enabled = request.allocation_state is AllocationState.ENABLED
     added = await add_host.add_host(
         add_host.NewHost(
@@ -109,7 +109,7 @@ async def add(request: AddHost, caller: Caller, cloud: Cloud) -> Rows[views.Host
         cloud,
     )
     view = await one(views.hosts, added.host, caller, cloud)
-    return rows_of([replace(view, enrolment_token=added.enrolment_token)])
+    return rows_of([replace(view, invitation=added.invitation)])
 
 
 class HostVerb(StrEnum):

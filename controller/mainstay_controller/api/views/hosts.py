@@ -64,7 +64,7 @@ class HostView:
     details: dict[str, str]
     watchdog: bool
     out_of_band_management: OutOfBandView | None
-    enrolment_token: str | None = None
+    invitation: str | None = None
 
 
 async def hosts(records: Sequence[Host], _caller: Caller, cloud: Cloud) -> list[HostView]:
