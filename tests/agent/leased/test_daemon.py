@@ -155,12 +155,16 @@ async def test_nonsense_is_answered_with_why(tmp_path: Path) -> None:
 
         reader, writer = await asyncio.open_unix_connection(story.host.home / "leased.sock")
         greeting = await reader.readline()
-        writer.write(b'{"id": 1, "verb": "explode", "arguments": {}}\n')
-        no_verb = await reader.readline()
-        writer.write(b'{"id": 2, "verb": "authorise", "arguments": {"vm_id": "x"}}\n')
-        too_little = await reader.readline()
-        writer.write(b"hello\n")
-        no_json = await reader.readline()
+
+        async def reply_to(nonsense: bytes) -> bytes:
+            writer.write(nonsense + b"\n")
+            while b'"event"' in (reply := await reader.readline()):
+                continue
+            return reply
+
+        no_verb = await reply_to(b'{"id": 1, "verb": "explode", "arguments": {}}')
+        too_little = await reply_to(b'{"id": 2, "verb": "authorise", "arguments": {"vm_id": "x"}}')
+        no_json = await reply_to(b"hello")
         writer.close()
 
         assert greeting == b'{"protocol":1}\n'
