@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.agent.conformance.stand import Stand
 from tests.kit.needs import needs
-from tests.kit.private_libvirtd import PARTS, PrivateLibvirtd, a_private_libvirtd
+from tests.kit.private_libvirtd import PrivateLibvirtd
 
 EVERYWHERE = frozenset({"inside", "outsider", "agent-restart", "volumes"})
 ABILITIES = {
@@ -32,20 +32,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture in {"stand", "pair"} & set(metafunc.fixturenames):
         able = [pytest.param(name, marks=MARKS[name]) for name, abilities in ABILITIES.items() if wanted <= abilities]
         metafunc.parametrize(fixture, able, indirect=True)
-
-
-@pytest.fixture(scope="session")
-def libvirtd() -> Iterator[PrivateLibvirtd]:
-    needs(*PARTS)
-    with a_private_libvirtd() as daemon:
-        yield daemon
-
-
-@pytest.fixture(scope="session")
-def second_libvirtd() -> Iterator[PrivateLibvirtd]:
-    needs(*PARTS)
-    with a_private_libvirtd() as daemon:
-        yield daemon
 
 
 @pytest_asyncio.fixture

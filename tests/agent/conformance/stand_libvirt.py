@@ -31,7 +31,7 @@ class MockStand:
         self.settings = settings
         self.directory = directory
         self.host_id = settings.host_id
-        self.url = settings.migration_url
+        self.url = settings.migration_url or ""
         self.pool_path = str(directory)
         self.driver = LibvirtDriver(settings, SystemClock())
 
@@ -82,12 +82,14 @@ class QemuStand(MockStand):
         self.daemon = daemon
 
     async def booted(self, vm_id: str) -> None:
-        console = Path(self.daemon.console_dir) / f"{vm_id}.console"
-
         async def has_spoken() -> bool:
+            console = self.console(vm_id)
             return console.exists() and console.read_bytes().endswith(tiny_guest.BOOTED)
 
         await eventually(has_spoken)
+
+    def console(self, vm_id: str) -> Path:
+        return Path(self.daemon.console_dir) / f"{vm_id}.console"
 
     async def type_key(self, vm_id: str, key: int) -> None:
         await self.outside(vm_id, lambda domain: domain.sendKey(libvirt.VIR_KEYCODE_SET_LINUX, KEY_HOLD_MS, [key], 1))

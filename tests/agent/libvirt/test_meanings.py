@@ -136,6 +136,14 @@ def test_every_word_libvirt_has_for_an_end_has_a_meaning(prefix: str, table: dic
 # --- what is seen later ---
 
 
+def test_a_look_in_between_does_not_forget_the_signal_that_ends_a_guest() -> None:
+    record, _told = heard(a_record(), (SHUTDOWN, BY_HOST))
+
+    record, _told = heard(settle(record, a_sighting(libvirt.VIR_DOMAIN_SHUTDOWN)), (STOPPED, AFTER_SHUTDOWN))
+
+    assert record.cause is StopCause.OUTSIDER
+
+
 @pytest.mark.parametrize(
     ("reason", "intent", "cause"),
     [

@@ -40,6 +40,7 @@ from mainstay_runtime.tasks import Nursery, background
 
 OPEN_SECONDS = 10.0
 ADOPT_SECONDS = 5.0
+EVENT_LAG_SECONDS = 0.1
 SHUTDOWN_POLL_SECONDS = 0.2
 STATUS_SECONDS = 2.0
 ABORT_AFTER = 0.8  # of a migration's deadline
@@ -136,6 +137,8 @@ class LibvirtDriver:
         trusted = frozenset[str]() if afresh else frozenset(before)
         migrating = frozenset(vm_id for vm_id, record in before.items() if record.intent is Intent.MIGRATE)
         sightings = await self._connection.ask(lambda line: deeds.look(line, trusted, migrating), deadline_seconds)
+        if not afresh and self._watch.misses_an_event(before, sightings):
+            await self._clock.sleep(EVENT_LAG_SECONDS)  # it says more about the end than the domain's state does
         return self._watch.saw(before, sightings, afresh=afresh)
 
     # --- life ---

@@ -49,7 +49,7 @@ OURS: dict[tuple[StopCause, Intent | None], StopCause] = {
 
 
 def running(record: Record) -> Record:
-    return replace(record, phase=Phase.RUNNING, cause=None, detail="", terminated=False)
+    return replace(record, phase=Phase.RUNNING, cause=None, detail="")
 
 
 def ended(record: Record, cause: StopCause, detail: str) -> Record:
@@ -75,7 +75,7 @@ def hear(record: Record, event: int, detail: int, host_id: str) -> Told:
     """One lifecycle event of a guest of ours."""
     if record.phase is Phase.EXPECTED and event != libvirt.VIR_DOMAIN_EVENT_RESUMED:
         return Told(record=record)  # it has not arrived before it runs, and an arrival that fails is no crash
-    live = running(record)
+    live = replace(running(record), terminated=False)
     match event, detail:
         case (libvirt.VIR_DOMAIN_EVENT_STARTED | libvirt.VIR_DOMAIN_EVENT_RESUMED, _):
             return Told(record=live, event=_changed(live, host_id, GuestState.RUNNING))

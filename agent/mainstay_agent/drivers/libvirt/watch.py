@@ -39,6 +39,15 @@ class Watch:
     def back(self) -> None:
         self._feed.tell(HypervisorBack(host_id=self._host_id))
 
+    def misses_an_event(self, before: Mapping[str, Record], sightings: Sightings) -> bool:
+        """A guest is seen to have ended and the event that says how is still on its way."""
+        return any(
+            record.phase is Phase.RUNNING
+            and self._records.get(vm_id) is record
+            and not _is_active(sightings.get(vm_id))
+            for vm_id, record in before.items()
+        )
+
     def saw(self, before: Mapping[str, Record], sightings: Sightings, *, afresh: bool) -> tuple[GuestReport, ...]:
         """A look at all domains; `before`: the records when it was begun.
 
@@ -58,12 +67,11 @@ class Watch:
         return tuple(guest for guest in reports if guest is not None)
 
     def _corrected(self, record: Record, sighting: Sighting | None, afresh: bool) -> Record:
-        is_active = sighting is not None and sighting.is_active
         if record.phase is Phase.EXPECTED:
             return settle(record, sighting)
-        if afresh and is_active and sighting is not None and sighting.epoch is not None:
+        if afresh and sighting is not None and sighting.is_active and sighting.epoch is not None:
             return running(replace(record, epoch=sighting.epoch))
-        if record.phase is Phase.STARTING and (is_active or self._start_is_out(record.vm_id)):
+        if record.phase is Phase.STARTING and (_is_active(sighting) or self._start_is_out(record.vm_id)):
             return record  # its STARTED event is on its way
         return settle(record, sighting)
 
@@ -106,3 +114,7 @@ class Watch:
         record = self._records.get(vm_id)
         if record is not None and record.phase is Phase.EXPECTED and record.epoch == epoch:
             self._records.drop(vm_id)
+
+
+def _is_active(sighting: Sighting | None) -> bool:
+    return sighting is not None and sighting.is_active
