@@ -23,6 +23,7 @@ from tests.agent.conformance.stand import (
     eventually,
     heard,
     is_stop_of,
+    report_of,
     started,
     state_of,
     successor,
