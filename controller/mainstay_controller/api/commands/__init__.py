@@ -9,6 +9,7 @@ from mainstay_controller.api.commands import (
     hosts,
     incidents,
     jobs,
+    out_of_band,
     pods,
     service_offerings,
     sign_in,
@@ -33,6 +34,7 @@ ALL: Registry = Registry(
         *virtual_machines.COMMANDS,
         *jobs.COMMANDS,
         *events.COMMANDS,
+        *out_of_band.COMMANDS,
         *incidents.COMMANDS,
     )
 )

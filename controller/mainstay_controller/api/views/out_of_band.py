@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from mainstay_controller.api.access import Caller
 from mainstay_controller.domain.records import OutOfBand
+from mainstay_controller.operations.cloud import Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +37,7 @@ def out_of_band(record: OutOfBand) -> OutOfBandView:
         port=str(record.port),
         username=record.username,
     )
+
+
+async def power_controllers(records: Sequence[OutOfBand], _caller: Caller, _cloud: Cloud) -> list[OutOfBandView]:
+    return [replace(out_of_band(record), status=True) for record in records]
