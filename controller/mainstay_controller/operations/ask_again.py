@@ -5,11 +5,12 @@ same meaning that may have been sent before a crash.  The limit: every order giv
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.fleet.outcome import Done, Failed, Outcome, Refused, Unknown
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.proof_on_file import proof_on_file
 
 NO_WORD_ABOUT_EARLIER = frozenset({"not-connected", "busy", "hypervisor-silent"})
 """Refusals that say only that this call was not listened to."""
@@ -39,9 +40,6 @@ async def until_known(
         attempt += 1
 
 
-async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud) -> bool:
-    """Its newest known boot is proven dead, or it has booted anew since `boot_id`: what ran under that boot runs no more."""
-    host = await cloud.store.hosts.get(host_id)
-    if host is None or host.boot_id is None:
-        return False
-    return host.proven_dead_boot_id == host.boot_id or boot_id not in (None, host.boot_id)
+async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud, pool_ids: Iterable[PoolId] = ()) -> bool:
+    """Is it proven that what that boot did on those pools it does no more?"""
+    return await proof_on_file(host_id, boot_id, pool_ids, cloud) is not None

@@ -5,7 +5,6 @@ A disk is removed only when no host can be running its guest: a VM is at rest be
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from mainstay_controller.domain.ids import VmId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
@@ -19,7 +18,6 @@ from mainstay_controller.operations.make_volumes import remove_volumes
 from mainstay_controller.operations.start_vm import want_running
 from mainstay_controller.operations.stop_vm import bring_down
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
-from mainstay_controller.store.port import LIVE, at_most, eq
 
 COMMAND, EVENT = "destroyVirtualMachine", "VM.DESTROY"
 EXPUNGE_COMMAND, EXPUNGE_EVENT = "expungeVirtualMachine", "VM.EXPUNGE"
@@ -95,13 +93,6 @@ async def forget(vm: Vm, run: JobRun) -> None:
         command_id=run.command_id("forget", vm.epoch),
         deadline_seconds=run.cloud.settings.order_deadline_seconds,
     )
-
-
-async def expunge_overdue(asker: Asker, cloud: Cloud) -> list[Job]:
-    """Jobs for what was destroyed longer than expunge.delay ago."""
-    ripe = await cloud.store.now() - timedelta(seconds=cloud.settings.expunge_delay_seconds)
-    overdue = await cloud.store.vms.find(eq("state", VmState.DESTROYED), at_most("state_since", ripe), LIVE)
-    return [await begin_vm_job(EXPUNGE_COMMAND, EXPUNGE_EVENT, vm, asker, cloud) for vm in overdue]
 
 
 async def living_or_expunged(run: JobRun) -> Vm:

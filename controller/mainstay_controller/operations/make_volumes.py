@@ -58,7 +58,7 @@ async def _make(
         )
 
     async def host_is_gone() -> bool:
-        return await boot_is_over(host.id, vm.host_boot_id, cloud)
+        return await boot_is_over(host.id, vm.host_boot_id, cloud, [pool.id])
 
     told = await until_known(order, may_have_been_sent=may_have_been_sent, host_is_gone=host_is_gone, cloud=cloud)
     if not isinstance(told, Done):

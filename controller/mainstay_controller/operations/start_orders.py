@@ -91,6 +91,12 @@ async def belongings(vm: Vm, store: Store) -> Belongings:
     )
 
 
+async def pools_of(vm: Vm, store: Store) -> frozenset[PoolId]:
+    """Every pool it has a disk on."""
+    volumes = await store.volumes.find(eq("vm_id", vm.id), LIVE)
+    return frozenset(volume.pool_id for volume in volumes if volume.pool_id is not None)
+
+
 def guest_order(vm: Vm, owns: Belongings) -> GuestOrder:
     return GuestOrder(
         vm=vm,

@@ -31,7 +31,7 @@ from mainstay_controller.operations.errors import InsufficientCapacity, Operatio
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.make_volumes import VolumeNotMade, assign_pool, make_volumes, withdraw_pool
-from mainstay_controller.operations.start_orders import order_start, raise_epoch, taken_off
+from mainstay_controller.operations.start_orders import order_start, pools_of, raise_epoch, taken_off
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, Stale, eq
 
@@ -183,7 +183,7 @@ class Start:
             raise Stale(f"VM {vm.name} is {row.state} under epoch {row.epoch} now")
         if not row.wanted_running:
             raise NotWanted(f"VM {vm.name} was stopped while it was being started")
-        return await boot_is_over(host_id, vm.host_boot_id, self.cloud)
+        return await boot_is_over(host_id, vm.host_boot_id, self.cloud, await pools_of(vm, self.cloud.store))
 
 
 async def release(vm: Vm, event: VmEvent, why: str, cloud: Cloud, *, wanted: bool | None = None) -> Vm:
@@ -210,10 +210,11 @@ async def give_up(vm_id: VmId, run: JobRun, event: VmEvent, why: str) -> Vm:
 
 
 async def want_running(vm_id: VmId, wanted: bool, run: JobRun) -> Vm:
-    """Each job of a line writes its own intent when its turn comes, since the one before it may have written another."""
+    """Each job of a line writes its own intent when its turn comes, since the one before it may have written another; once, since what is
+    written later is another user's wish."""
     while True:
         vm = await living_vm(vm_id, run.cloud.store)
-        if vm.wanted_running is wanted:
+        if vm.wanted_running is wanted or run.was_begun_before:
             return vm
         try:
             return await run.cloud.store.vms.swap(vm, replace(vm, wanted_running=wanted))

@@ -19,7 +19,7 @@ from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.make_volumes import VolumeNotMade, make_volumes
 from mainstay_controller.operations.settle_migration import settle_migration
-from mainstay_controller.operations.start_orders import taken_off
+from mainstay_controller.operations.start_orders import pools_of, taken_off
 from mainstay_controller.operations.start_vm import release, want_running
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import Stale
@@ -102,7 +102,7 @@ class Stop:
         told = await self._order(vm)
         if isinstance(told, Done):
             await self.note_gone(vm, "stopped by order")
-        elif await boot_is_over(vm.host_id, vm.host_boot_id, self.cloud):
+        elif await boot_is_over(vm.host_id, vm.host_boot_id, self.cloud, await pools_of(vm, self.cloud.store)):
             await self.note_gone(vm, "its host is proven dead")
         else:
             self.forced = True  # the guest had its chance

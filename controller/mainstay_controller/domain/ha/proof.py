@@ -6,7 +6,7 @@ controller, and an accepted power-off order are none."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TypeAlias
 
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
@@ -113,3 +113,13 @@ def as_facts(proof: Proof) -> dict[str, Json]:
         name: list(value) if isinstance(value, tuple) else value for name, value in asdict(proof).items()
     }
     return {"kind": KINDS[type(proof)], "text": str(proof), **facts}
+
+
+def from_facts(facts: Mapping[str, Json]) -> Proof | None:
+    """The proof that `as_facts` wrote; None for what was written of something else."""
+    for proof_class, kind in KINDS.items():
+        if facts.get("kind") == kind:
+            told = {field.name: facts[field.name] for field in fields(proof_class)}
+            proof: Proof = proof_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in told.items()})
+            return proof
+    return None
