@@ -1,29 +1,42 @@
-"""Take jobs whenever there are some and a hand is free, for as long as the controller runs."""
+"""Take jobs whenever there are some and a hand is free, and give jobs to what nobody attends to, for as long as the controller runs."""
 
 from __future__ import annotations
 
-import structlog
-
-from mainstay_controller.operations.jobs import JobEngine
+from mainstay_controller.operations.attend_vms import attend
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.jobs import TRANSIENT, JobEngine, forget_finished
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
 POLL_SECONDS = 0.2
+ATTEND_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 
 async def work_on_jobs(engine: JobEngine, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
-    """A look that fails (the database is away) is logged and repeated; jobs in hand are cancelled when the controller stops, and taken up by the next."""
-    async with Nursery(_log_failure) as hands:
+    """A look that fails (the database is away) is repeated.  Jobs in hand are dropped when the controller stops, and taken up by the next."""
+    async with Nursery(_broken) as hands:
         while True:
             try:
                 for run in await engine.take():
                     hands.adopt(engine.perform(run), name=f"job {run.job.command} {run.job.id}")
-            except Exception as error:
-                log.error("looking for jobs failed", exc_info=error)
+            except TRANSIENT as error:
+                log.info("jobs are looked at again", error=str(error))
             await clock.sleep(poll_seconds)
 
 
-def _log_failure(name: str, error: Exception) -> None:
-    log.error("job ended with an error", job=name, exc_info=error)
+async def attend_to_rows(cloud: Cloud, look_seconds: float = ATTEND_SECONDS) -> None:
+    """For ever: VMs that nobody works on, and jobs that nobody asks about any more."""
+    while True:
+        try:
+            await attend(cloud)
+            await forget_finished(cloud)
+        except TRANSIENT as error:
+            log.info("rows are looked at again", error=str(error))
+        await cloud.clock.sleep(look_seconds)
+
+
+def _broken(name: str, error: Exception) -> None:
+    log.error("a job broke; its row is taken up again", job=name, exc_info=error)

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
-
 from mainstay_controller.domain import jobs as domain
 from mainstay_controller.domain.ids import AccountId, JobId, UserId
 from mainstay_controller.domain.jobs import Cancelled, Ending, Failed, Postponed, Succeeded, Workers
@@ -25,17 +23,19 @@ from mainstay_controller.domain.records import Job, Json
 from mainstay_controller.domain.states import JobState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
-from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable, any_of, eq
+from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable, any_of, at_most, eq, none_of
+from mainstay_runtime.logs import logger
 
 UNFINISHED_READ_MAX = 1000
 """So many of the oldest are looked at for one that can be taken; whoever is first in its line is among them sooner or later."""
 ATTEMPTS_MAX = 5
 """A work that fails in an unforeseen way is tried so often; a store that is away is waited for until the deadline."""
 RECORD_RETRY_SECONDS = 1.0
+FORGOTTEN_AT_ONCE_MAX = 200
 DEADLINE_SECONDS = 3600.0
 """job.cancel.threshold.minutes."""
 
-log = structlog.get_logger()
+log = logger(__name__)
 TRANSIENT = (Stale, OutcomeUnknown, Unreachable)
 
 
@@ -55,6 +55,11 @@ class JobRun:
 
     job: Job
     cloud: Cloud
+
+    @property
+    def was_begun_before(self) -> bool:
+        """It has told of progress already, here or at another controller."""
+        return bool(self.job.phase)
 
     async def reached(self, phase: str, percent: int = 0) -> None:
         """Tell how far it is.  Raises JobLost when it is ours no more."""
@@ -140,6 +145,14 @@ async def request_cancel(job_id: JobId, cloud: Cloud) -> Job:
             return await cloud.store.jobs.swap(job, replace(job, cancel_requested=True))
         except Stale:
             continue
+
+
+async def forget_finished(cloud: Cloud) -> None:
+    """job.expire.minutes: some at a time, oldest first."""
+    expired = await cloud.store.now() - timedelta(minutes=cloud.settings.job_expire_minutes)
+    finished = none_of("state", [JobState.PENDING])
+    for job in await cloud.store.jobs.find(finished, at_most("completed", expired), limit=FORGOTTEN_AT_ONCE_MAX):
+        await cloud.store.jobs.remove(job.id)
 
 
 @dataclass(slots=True)
