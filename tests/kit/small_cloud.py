@@ -41,7 +41,16 @@ from mainstay_controller.domain.states import AllocationState, HostState, JobSta
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
 from mainstay_controller.loops.jobs import work_on_jobs
-from mainstay_controller.operations import deploy_vm, destroy_vm, drain_host, migrate_vm, reboot_vm, start_vm, stop_vm
+from mainstay_controller.operations import (
+    attend_vms,
+    deploy_vm,
+    destroy_vm,
+    drain_host,
+    migrate_vm,
+    reboot_vm,
+    start_vm,
+    stop_vm,
+)
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
 from mainstay_controller.operations.journal import Journal
@@ -75,7 +84,8 @@ def shown(work: Callable[[JobRun], Awaitable[object]]) -> Work:
 
 
 WORKS: dict[str, Work] = {
-    module.COMMAND: shown(module.work) for module in (deploy_vm, start_vm, stop_vm, reboot_vm, migrate_vm, drain_host)
+    module.COMMAND: shown(module.work)
+    for module in (attend_vms, deploy_vm, start_vm, stop_vm, reboot_vm, migrate_vm, drain_host)
 } | {
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),

@@ -5,37 +5,15 @@ from __future__ import annotations
 from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import JobState, ResourceState, VmState, VolumeState
-from mainstay_controller.operations import deploy_vm, destroy_vm, drain_host, migrate_vm, start_vm, stop_vm
-from mainstay_controller.operations.choose_host import Wish
-from mainstay_controller.operations.deploy_vm import NewVm
+from mainstay_controller.operations import destroy_vm, drain_host, migrate_vm
 from tests.kit.crashes import at_every_contact
-from tests.kit.small_cloud import ANN, DOMAIN, OFFERING, TEMPLATE, ZONE, Here
+from tests.kit.small_cloud import ANN, Here
 from tests.kit.told_hosts import Say, failed
+from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy, start, stop
 
 
 async def nothing(_here: Here) -> None:
     return None
-
-
-async def deploy(here: Here) -> Job:
-    new = NewVm(
-        zone_id=ZONE,
-        service_offering_id=OFFERING,
-        template_id=TEMPLATE,
-        account_id=ANN.account_id,
-        domain_id=DOMAIN,
-        name="web",
-    )
-    return await deploy_vm.begin(new, ANN, here.cloud)
-
-
-async def a_running_vm(here: Here) -> None:
-    await here.run(await deploy(here))
-
-
-async def a_stopped_vm(here: Here) -> None:
-    await a_running_vm(here)
-    await here.run(await stop_vm.begin((await the_vm(here)).id, ANN, here.cloud))
 
 
 async def the_vm(here: Here) -> Vm:
@@ -83,17 +61,17 @@ async def test_a_deployment_that_fails_everywhere_fails_once_and_leaves_no_disk(
 
 
 async def test_a_start_survives_its_controller() -> None:
-    async def start(here: Here) -> Job:
-        return await start_vm.begin((await the_vm(here)).id, Wish(), ANN, here.cloud)
+    async def start_it(here: Here) -> Job:
+        return await start(here, await the_vm(here))
 
-    await at_every_contact(a_stopped_vm, start, runs_once)
+    await at_every_contact(a_stopped_vm, start_it, runs_once)
 
 
 async def test_a_stop_survives_its_controller() -> None:
-    async def stop(here: Here) -> Job:
-        return await stop_vm.begin((await the_vm(here)).id, ANN, here.cloud)
+    async def stop_it(here: Here) -> Job:
+        return await stop(here, await the_vm(here))
 
-    await at_every_contact(a_running_vm, stop, is_stopped)
+    await at_every_contact(a_running_vm, stop_it, is_stopped)
 
 
 async def test_a_migration_survives_its_controller() -> None:

@@ -11,23 +11,11 @@ from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId
 from mainstay_controller.domain.states import AllocationState, JobState, VmState, VolumeState
 from mainstay_controller.operations import deploy_vm
 from mainstay_controller.operations.choose_host import Wish
-from mainstay_controller.operations.deploy_vm import NewVm
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
 from mainstay_controller.store.port import LIVE
-from tests.kit.small_cloud import ANN, DOMAIN, OFFERING, POD, TEMPLATE, ZONE, Here, a_cloud
+from tests.kit.small_cloud import ANN, OFFERING, POD, ZONE, Here, a_cloud
 from tests.kit.told_hosts import Deaf, Say, Silence, failed, refused
-
-
-def a_new_vm(**other: Any) -> NewVm:
-    ordinary = NewVm(
-        zone_id=ZONE,
-        service_offering_id=OFFERING,
-        template_id=TEMPLATE,
-        account_id=ANN.account_id,
-        domain_id=DOMAIN,
-        name="web",
-    )
-    return replace(ordinary, **other)
+from tests.kit.wishes import a_new_vm
 
 
 async def nothing_was_written(here: Here) -> bool:
