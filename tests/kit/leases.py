@@ -137,8 +137,8 @@ async def configured(host: LeaseHost, slot: int, boot_id: str = "") -> LocalLeas
     return area
 
 
-def a_mount(pool_id: str = POOL, slot: int | None = 0) -> PoolMount:
-    return PoolMount(pool_id=pool_id, path=f"/pools/{pool_id}", slot=slot)
+def a_mount(pool_id: str = POOL, slot: int | None = 0, path: object = "/pools/x") -> PoolMount:
+    return PoolMount(pool_id=pool_id, path=str(path), slot=slot)
 
 
 def an_owner(sequence: int = 1, **changes: object) -> OwnerSector:
