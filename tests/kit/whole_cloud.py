@@ -50,6 +50,7 @@ from mainstay_controller.domain.records import (
 )
 from mainstay_controller.domain.states import AllocationState, HostState, IncidentPhase, VmState, VolumeState
 from mainstay_controller.fleet.outcome import Done
+from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.main import assembly
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
@@ -151,7 +152,9 @@ class Site:
         store: Any = self.store
         rng = SeededRng(sum(name.encode()) + len(self.rows.tables["events"]))
         me = await join(store, ControllerId(name), name, f"{name}:8250", self.settings.controller_lease_seconds)
-        return assembly.a_cloud(store, me, self.settings, clock=self.clock, rng=rng, power=self.powered)
+        return assembly.a_cloud(
+            store, me, self.settings, clock=self.clock, rng=rng, power=PowerControllers({"simulated": self.powered})
+        )
 
     def _sessions(self, cloud: Cloud) -> Sessions:
         book = MemoryBook()
@@ -189,6 +192,7 @@ class Site:
                 hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, stats=driver),
                 area_of=lambda _facts, area=area: area,  # type: ignore[misc]
                 memory_of=lambda _facts: Forgetful(),
+                hosts_memory=Forgetful(),
                 pinger=CablePinger(self.world, host),
                 transport=CableTransport(self.exchange, host, self.lines),
                 credentials=Ring(),  # type: ignore[arg-type]
@@ -272,6 +276,7 @@ class Site:
         """Seconds it took."""
         began = self.clock.monotonic()
         while not await claim():
+            assert self.broken == []
             assert self.clock.monotonic() - began < within_seconds, f"not within {within_seconds} s"
             await self.clock.sleep(0.05)
         return self.clock.monotonic() - began

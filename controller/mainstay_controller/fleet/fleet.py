@@ -22,7 +22,7 @@ from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_sp
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Outcome
-from mainstay_controller.fleet.power.port import PowerController, PowerControllers
+from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.translate import arrival, guest_seen
@@ -57,7 +57,7 @@ class Fleet:
         clock: Clock,
         rng: Rng,
         timing: SessionTiming | None = None,
-        power: PowerController | None = None,
+        power: PowerControllers | None = None,
     ) -> None:
         self.inbox = Inbox()
         self.power = power or PowerControllers({})
@@ -322,6 +322,11 @@ class Fleet:
         presence = self._hosts.get(host_id)
         return presence is not None and presence.beaten
 
+    def lapsed_pools(self, host_id: HostId) -> frozenset[PoolId]:
+        """Pools whose lease the host says it has not: it would refuse a guest there."""
+        presence = self._hosts.get(host_id)
+        return presence.lapsed_pools if presence else frozenset()
+
     def arrival(self, host_id: HostId) -> HostArrival | None:
         presence = self._hosts.get(host_id)
         return presence.arrival if presence else None
@@ -428,7 +433,7 @@ class Fleet:
         self._profiles[arrived.host_id] = profile
         self._orders.send_again(arrived.host_id, session.send)
         self.bells.ring(arrived.host_id)
-        self.inbox.about(arrived.host_id).arrived = True
+        self.inbox.about(arrived.host_id)
 
     def _welcome(self, orientation: Orientation) -> m.Welcome:
         return m.Welcome(
@@ -453,9 +458,9 @@ class Fleet:
     ) -> None:
         match up:
             case m.Heartbeat():
-                if not presence.beaten:
-                    self.inbox.about(presence.host_id)
                 if presence.beat(up, now):
+                    self.inbox.about(presence.host_id).leases_changed = True
+                if presence.picture_is_old:
                     self._ask_for_report(presence, now)
             case m.PowerReport():
                 presence.report(up.guests, complete=up.complete)

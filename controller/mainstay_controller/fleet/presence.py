@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.fleet.gate import HostArrival
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.translate import guest_seen
@@ -34,15 +34,27 @@ class Presence:
     hypervisor_responds: bool = True
     reports: dict[str, GuestReport] = field(default_factory=dict)
     reports_digest: int = 0
+    told_digest: int = 0
     report_asked_at: float | None = None
 
     def beat(self, heartbeat: Heartbeat, now: float) -> bool:
-        """True when our picture of its guests is not the host's."""
+        """True when something changed that operations must know: its first beat, or which of its leases are valid."""
+        before = (self.beaten, self.lapsed_pools)
         self.heard_at = now
         self.beaten = True
         self.leases = heartbeat.leases
         self.hypervisor_responds = heartbeat.hypervisor_responds
-        return heartbeat.digest != self.reports_digest
+        self.told_digest = heartbeat.digest
+        return before != (self.beaten, self.lapsed_pools)
+
+    @property
+    def picture_is_old(self) -> bool:
+        return self.told_digest != self.reports_digest
+
+    @property
+    def lapsed_pools(self) -> frozenset[PoolId]:
+        """Where it may run no guest now."""
+        return frozenset(PoolId(lease.pool_id) for lease in self.leases if not lease.valid)
 
     def report(self, guests: tuple[GuestReport, ...], *, complete: bool) -> None:
         told = {guest.vm_id: guest for guest in guests}

@@ -14,7 +14,7 @@ from mainstay_controller.api.server import ApiServer
 from mainstay_controller.fleet.enrolment import EnrolmentBook
 from mainstay_controller.fleet.fleet import Fleet, SessionTiming
 from mainstay_controller.fleet.power.ipmitool import Ipmitool
-from mainstay_controller.fleet.power.port import PowerController, PowerControllers
+from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.fleet.power.redfish import Redfish
 from mainstay_controller.loops.certificates import watch_certificates
 from mainstay_controller.loops.guests import hear_hosts

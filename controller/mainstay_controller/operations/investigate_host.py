@@ -34,7 +34,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.inquiry import Inquiry
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.orient_host import leased_pools
-from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
+from mainstay_controller.operations.release_guests import Freed, guests_to_release, leave_unproven, release
 from mainstay_controller.store.port import Stale, Store, any_of, eq
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
@@ -230,6 +230,7 @@ async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...]) ->
         await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
         freed = await covered(await guests_to_release(store, host.id), proofs, store)
         await release(store, case, freed)
+        await leave_unproven(store, case, await store.vms.find(eq("host_id", host.id)))
         await tell_host_down(store, case, host, proofs, freed)
         await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs)
     cloud.fleet.bells.ring(DECISIONS)

@@ -54,7 +54,8 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
         return True
     await release_older_boot(host, cloud)
     settled = await compare_guests(host, cloud)
-    await welcome_back(host, cloud)
+    if await welcome_back(host, cloud) or news.leases_changed:
+        await wake_waiting(cloud)
     return settled
 
 
@@ -64,17 +65,24 @@ async def _part(host: Host, cloud: Cloud) -> None:
         await change_host(cloud.store, host, HostEvent.SHUTDOWN_REQUESTED, now, "its agent said goodbye")
 
 
-async def welcome_back(host: Host, cloud: Cloud) -> None:
-    """Its guests are known: it may be given others.  Whatever waited for room may look again."""
+async def welcome_back(host: Host, cloud: Cloud) -> bool:
+    """Its guests are known: it may be given others.  True when it became Up."""
     host = await cloud.store.hosts.by_id(host.id)
     if host.state is not HostState.CONNECTING or not cloud.fleet.has_beaten(host.id):
-        return
+        return False
     async with cloud.store.transaction() as store:
         await change_host(store, host, HostEvent.READY, await store.now(), "its guests are reconciled")
         await cloud.journal.resolve(store, f"host:{host.id}")
+    cloud.fleet.allow_holds(host.id)
+    return True
+
+
+async def wake_waiting(cloud: Cloud) -> None:
+    """There is more room than before: whatever waits for some may look again."""
+    async with cloud.store.transaction() as store:
         for decision in await store.decisions.find(eq("outcome", DecisionOutcome.WAITING_FOR_CAPACITY)):
             await store.decisions.swap(decision, replace(decision, retry_at=None))
-    cloud.fleet.allow_holds(host.id)
+    cloud.fleet.bells.ring(DECISIONS)
 
 
 # --- a host that booted anew ------------------------------------------------------------------------------------------

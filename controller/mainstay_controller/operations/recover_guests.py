@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId, VmId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.placement.planner import plan
 from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Placement, Purpose, Request
+from mainstay_controller.domain.placement.snapshot import Snapshot
 from mainstay_controller.domain.records import Decision, Incident, Json, Vm, Volume
 from mainstay_controller.domain.states import DecisionOutcome, VmState
 from mainstay_controller.fleet.outcome import Done, Failed, Outcome, Refused, in_words
@@ -24,12 +26,12 @@ from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.choose_host import Wish, ZoneView, look_at_zone, request_for
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm
+from mainstay_controller.operations.release_guests import RESTART
 from mainstay_controller.operations.start_orders import order_start, raise_epoch, taken_off
 from mainstay_controller.store.port import LIVE, Stale, any_of, eq
 from mainstay_runtime.logs import logger
 
 OPEN = (DecisionOutcome.PENDING, DecisionOutcome.WAITING_FOR_CAPACITY)
-RESTART = "restart"
 SYSTEM_VM_PRIORITY = 1_000_000
 ALTERNATIVES_MAX = 50
 """Hosts named in one record; in a bigger cloud the rest is counted."""
@@ -108,9 +110,15 @@ def zones_of(turns: Iterable[Turn]) -> list[str]:
 async def _place(zone_id: str, turns: Sequence[Turn], cloud: Cloud) -> list[Turn]:
     here = [turn for turn in turns if turn.vm.zone_id == zone_id]
     zone = await look_at_zone(here[0].vm.zone_id, cloud)
-    placements = plan(zone.snapshot, await _requests(here, zone, cloud), cloud.rng)
+    placements = plan(with_leases(zone.snapshot, cloud), await _requests(here, zone, cloud), cloud.rng)
     begun = [await _begin(turn, placements[turn.vm.id], zone, cloud) for turn in here]
     return [turn for turn in begun if turn is not None]
+
+
+def with_leases(snapshot: Snapshot, cloud: Cloud) -> Snapshot:
+    """A host reaches a pool only as long as its lease there is valid: it would refuse the guest."""
+    hosts = (replace(host, pool_ids=host.pool_ids - cloud.fleet.lapsed_pools(host.id)) for host in snapshot.hosts)
+    return replace(snapshot, hosts=tuple(hosts))
 
 
 async def _requests(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Request]:
@@ -194,7 +202,7 @@ async def _wait_for_room(turn: Turn, alternatives: Alternatives, cloud: Cloud) -
             outcome=DecisionOutcome.WAITING_FOR_CAPACITY,
             attempts=turn.decision.attempts + 1,
             phases=shortened(phases) or turn.decision.phases,
-            retry_at=now + pause(turn.decision.attempts, cloud),
+            retry_at=now + pause(turn.decision, cloud),
         )
         await store.decisions.swap(turn.decision, waiting)
         if first:
@@ -257,7 +265,7 @@ async def _failed(turn: Turn, told: Refused | Failed, cloud: Cloud) -> None:
             epoch=vm.epoch,
             target_host_id=None,
             phases=shortened((*turn.decision.phases, failed)),
-            retry_at=now + pause(turn.decision.attempts, cloud),
+            retry_at=now + pause(turn.decision, cloud),
         )
         await store.decisions.swap(turn.decision, again)
         text = f"HA: {vm.name} could not be restarted: {why}; it is tried again"
@@ -312,9 +320,12 @@ def in_facts(alternatives: Alternatives) -> tuple[dict[str, Json], ...]:
     return tuple(named)
 
 
-def pause(attempts: int, cloud: Cloud) -> timedelta:
+def pause(decision: Decision, cloud: Cloud) -> timedelta:
+    """Grows with what failed in a row; waiting for room is woken by room, so that its own pace need not be quick."""
+    in_a_row = takewhile(lambda name: name != "no-room", (phase["name"] for phase in reversed(decision.phases)))
+    failures = sum(1 for name in in_a_row if name == "failed")
     settings = cloud.settings
-    seconds = settings.restart_retry_seconds * 2.0 ** min(attempts, 20)
+    seconds = settings.restart_retry_seconds * 2.0 ** min(failures, 20)
     return timedelta(seconds=min(seconds, settings.restart_retry_seconds_max))
 
 

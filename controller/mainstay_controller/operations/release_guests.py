@@ -1,6 +1,7 @@
 """Take guests off a host that is proven to be without them, and open for each the record of what is decided about it.
 
-In one transaction with the proof: whoever looks sees the host, its guests and their decisions change together."""
+In one transaction with the proof: whoever looks sees the host, its guests and their decisions change together.  A guest that the proof does
+not cover stays where its row has it, and its record says what is waited for."""
 
 from __future__ import annotations
 
@@ -22,6 +23,12 @@ from mainstay_controller.operations.journal import AlertType, Level, about_vm
 from mainstay_controller.operations.start_orders import taken_off
 from mainstay_controller.store.port import Store, any_of, eq
 
+RESTART, WAIT = "restart", "wait"
+WAITED_FOR = {
+    "no-proof": "it has no disk on a pool whose lease expired (local storage): only its host's return, or its power controller, can "
+    "show it gone, and elsewhere it could not run",
+    "migrating": "it was being migrated: where it is, the other host must say",
+}
 ON_A_HOST = (VmState.STARTING, VmState.RUNNING, VmState.STOPPING)
 """A migrating guest has two places; its own job asks both, and finishes once each has answered or is proven dead."""
 
@@ -48,7 +55,16 @@ async def _release_one(store: Store, case: CaseFile, freed: Freed, now: datetime
         store, freed.vm, VmEvent.PROVEN_GONE, now, str(freed.proof), into=taken_off(freed.vm, verdict.why)
     )
     await _tell(store, freed, verdict, case.cloud)
-    return await store.decisions.add(_decision(case, freed, vm, verdict, now))
+    return await _write(store, _decision(case, freed, vm, verdict, now))
+
+
+async def _write(store: Store, decision: Decision) -> Decision:
+    """In place of what was written while its proof was waited for."""
+    known = await store.decisions.find(eq("incident_id", decision.incident_id), eq("vm_id", decision.vm_id), limit=1)
+    if not known:
+        return await store.decisions.add(decision)
+    phases = (*known[0].phases, *decision.phases)
+    return await store.decisions.swap(known[0], replace(decision, id=known[0].id, phases=phases))
 
 
 def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datetime) -> Decision:
@@ -72,7 +88,7 @@ def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datet
     )
     match verdict:
         case Restart():
-            return replace(decision, decision="restart")
+            return replace(decision, decision=RESTART)
         case LeaveStopped(why=why):
             left: dict[str, Json] = {**released, "name": "left-stopped", "text": why}
             return replace(
@@ -82,6 +98,33 @@ def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datet
                 phases=(released, left),
                 closed=now,
             )
+
+
+async def leave_unproven(store: Store, case: CaseFile, vms: Iterable[Vm]) -> None:
+    """Guests of a dead host of which its proof says nothing."""
+    now = await store.now()
+    for vm in vms:
+        rule = "migrating" if vm.state is VmState.MIGRATING else "no-proof"
+        waiting: dict[str, Json] = {
+            "name": "waiting",
+            "at": case.cloud.clock.now().isoformat(),
+            "elapsed_ms": case.elapsed_ms,
+            "text": WAITED_FOR[rule],
+        }
+        await _write(
+            store,
+            Decision(
+                id=DecisionId(case.cloud.rng.uuid()),
+                incident_id=case.id,
+                vm_id=vm.id,
+                created=now,
+                trigger=case.incident.trigger,
+                rule=rule,
+                decision=WAIT,
+                epoch=vm.epoch,
+                phases=(waiting,),
+            ),
+        )
 
 
 async def _tell(store: Store, freed: Freed, verdict: Verdict, cloud: Cloud) -> None:
