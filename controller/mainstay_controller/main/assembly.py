@@ -49,7 +49,7 @@ def a_cloud(
     *,
     clock: Clock,
     rng: Rng,
-    power: PowerController,
+    power: PowerControllers,
     ca_pem: bytes | None = None,
 ) -> Cloud:
     timing = SessionTiming(
