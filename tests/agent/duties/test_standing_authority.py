@@ -152,3 +152,14 @@ async def test_a_lapse_of_the_lease_voids_the_authority() -> None:
         assert site.end().guests()["vm1"].cause is StopCause.FENCED
         assert site.world.hosts["h1"].powered.is_set()
         assert site.world.writers("vm1") == ()
+
+
+async def test_slow_storage_that_renewals_survive_costs_nobody_anything() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+
+        site.world.hosts["h1"].storage_delay_seconds = 1.0
+        await asyncio.sleep(60)
+
+        assert site.end().state() is GuestState.RUNNING
+        assert site.world.hosts["h1"].boot_id == "h1-boot-1"

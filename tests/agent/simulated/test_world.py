@@ -187,6 +187,18 @@ async def test_a_power_controller_that_does_not_answer_may_have_obeyed() -> None
         assert (hosts.h1.powered.is_set(), hosts.h2.powered.is_set()) == (True, False)
 
 
+async def test_a_power_controller_on_its_hosts_mains_dies_with_it() -> None:
+    async with two_hosts() as hosts:
+        bmc = hosts.world.bmcs["h1"]
+        bmc.manner = Manner.POWERLESS
+        assert await bmc.power() is Power.ON
+
+        hosts.h1.power_off()
+
+        with pytest.raises(NoAnswer):
+            await bmc.power()
+
+
 async def test_a_broken_power_controller_answers_with_errors() -> None:
     async with two_hosts() as hosts:
         hosts.world.bmcs["h1"].manner = Manner.BROKEN

@@ -17,6 +17,7 @@ class Manner(StrEnum):
     IDLE = "idle"  # says done, does nothing, and reports the power as it is
     LYING = "lying"  # says done, does nothing, and reports what was asked for
     BROKEN = "broken"  # answers every request with an error
+    POWERLESS = "powerless"  # loses power with its host, and then does not answer
 
 
 class Power(StrEnum):
@@ -64,12 +65,13 @@ class SimulatedBmc:
             self._obey(order)
         await self._answer()
         self._claimed = Power.OFF if order in (ResetType.FORCE_OFF, ResetType.GRACEFUL_SHUTDOWN) else Power.ON
-        if self.manner is Manner.HONEST:
+        if self.manner in (Manner.HONEST, Manner.POWERLESS):
             self._obey(order)
 
     async def _answer(self) -> None:
         await self._clock.sleep(self.delay_seconds)
-        if self.manner in (Manner.SILENT, Manner.LATE):
+        is_dead = self.manner is Manner.POWERLESS and not self._host.powered.is_set()
+        if is_dead or self.manner in (Manner.SILENT, Manner.LATE):
             raise NoAnswer
         if self.manner is Manner.BROKEN:
             raise BmcError

@@ -7,7 +7,8 @@ Verbs, with what they take beside `target` (a host by name or id for the first g
 
     power-off   power-on   reset   cut-network   heal-network   hang-hypervisor   wake-hypervisor
     cut-storage {"pool": id or absent for all, "how": hangs | fails}   heal-storage {"pool"}
-    fail-starts {"count"}   bmc {"manner": honest | silent | late | idle | lying | broken, "delay_seconds"}
+    slow-storage {"seconds"}   fail-starts {"count"}
+    bmc {"manner": honest | silent | late | idle | lying | broken | powerless, "delay_seconds"}
 
     crash-guest   shutdown-guest   hang-guest   wake-guest   destroy-guest
 
@@ -42,6 +43,7 @@ class ControlDesk:
             "wake-hypervisor": lambda host, _: host.wake_daemon(),
             "cut-storage": _cut_storage,
             "heal-storage": lambda host, given: host.set_storage(StorageCondition.OK, _text(given, "pool")),
+            "slow-storage": _slow_storage,
             "fail-starts": _fail_starts,
             "bmc": self._set_bmc,
         }
@@ -93,6 +95,10 @@ class ControlDesk:
 
 def _cut_storage(host: SimulatedHost, given: Arguments) -> None:
     host.set_storage(StorageCondition(_text(given, "how") or StorageCondition.HANGS), _text(given, "pool"))
+
+
+def _slow_storage(host: SimulatedHost, given: Arguments) -> None:
+    host.storage_delay_seconds = float(_text(given, "seconds") or 1.0)
 
 
 def _fail_starts(host: SimulatedHost, given: Arguments) -> None:

@@ -82,7 +82,7 @@ class SimulatedDriver:
         return await self._ask(host_id, launch, deadline_seconds)
 
     async def _launch(self, host: SimulatedHost, copy: Copy) -> Outcome:
-        await self._world.clock.sleep(self._world.pace.launch_seconds)
+        await self._world.clock.sleep(self._world.pace.launch_seconds + host.storage_delay_seconds)
         await host.daemon_answers.wait()
         storage = await host.until_storage_answers(copy.spec.pool_ids)
         if not copy.is_there:

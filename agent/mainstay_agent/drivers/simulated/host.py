@@ -31,6 +31,7 @@ class SimulatedHost:
         self.listeners: set[Callable[[DriverEvent], None]] = set()
         self.networked = asyncio.Event()
         self.starts_to_fail = 0
+        self.storage_delay_seconds = 0.0  # a slow path to storage, for leases as well
         self.powered = asyncio.Event()
         self.unpowered = asyncio.Event()
         self.daemon_answers = asyncio.Event()
@@ -97,6 +98,7 @@ class SimulatedHost:
 
     def heal(self) -> None:
         self.starts_to_fail = 0
+        self.storage_delay_seconds = 0.0
         self.heal_network()
         self.set_storage(StorageCondition.OK)
         if not self.daemon_answers.is_set():

@@ -68,7 +68,7 @@ class SimulatedSlots:
 
     async def _reach(self, pool_id: str) -> None:
         boot_id = self._host.boot_id
-        await self._world.clock.sleep(SLOT_IO_SECONDS)
+        await self._world.clock.sleep(SLOT_IO_SECONDS + self._host.storage_delay_seconds)
         condition = await self._host.until_storage_answers([pool_id])
         if condition is StorageCondition.FAILS or not alive_since(self._host, boot_id):
             raise OSError(f"{self._host.facts.name} cannot reach pool {pool_id}")
