@@ -27,7 +27,7 @@ from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
-from mainstay_controller.rpc.server import OPTIONS, Doors, OwnCertificate, serving
+from mainstay_controller.rpc.server import OPTIONS, Doors, serving
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_proto import codec
 from mainstay_proto.messages import Heartbeat, PoolLease, Up
@@ -107,10 +107,11 @@ async def floor(directory: Path, port: int, _agents: int, questions: Connection)
 
     service, _, method = SESSION.lstrip("/").partition("/")
     handler = grpc.method_handlers_generic_handler(service, {method: grpc.stream_stream_rpc_method_handler(hold)})
-    certificate = OwnCertificate(Authority.open(directory / "ca.pem", CLOCK, RNG), "c1")
+    own = Authority.open(directory / "ca.pem", CLOCK, RNG).identity_for(Role.CONTROLLER, "c1")
+    credentials = grpc.ssl_server_credentials([(own.key_pem, own.certificate_pem)], own.ca_pem, True)
     server = grpc.aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers([handler])
-    server.add_secure_port(f"127.0.0.1:{port}", certificate.credentials(ask_for_clients=True))
+    server.add_secure_port(f"127.0.0.1:{port}", credentials)
     await server.start()
     await answer_questions(questions, lambda: beats)
     await server.stop(None)
@@ -161,9 +162,11 @@ def run(serve: Callable[..., Coroutine[None, None, None]], args: argparse.Namesp
             ),
         ]
         children[0].start()
+        servers_end.close()
         server.recv()
         empty = ask(server)
         children[1].start()
+        crowds_end.close()
         admission_seconds = crowd.recv()
         before = ask(server)
         time.sleep(args.seconds)

@@ -46,6 +46,13 @@ def test_a_certificate_of_another_authority_is_not_recognised(tmp_path: Path, au
         authority.recognise(identity.load_certificate(foreign.certificate_pem))
 
 
+def test_a_controllers_certificate_lasts_as_long_as_its_authority(authority: Authority) -> None:
+    """It cannot be changed while the controller runs."""
+    controller = authority.identity_for(Role.CONTROLLER, "c1")
+
+    assert controller.named().not_after == identity.load_certificate(authority.ca.ca_pem).not_valid_after_utc
+
+
 def test_a_certificate_without_our_name_is_denied(authority: Authority) -> None:
     with pytest.raises(Denied, match="does not name"):
         identity.named_by(identity.load_certificate(authority.ca.ca_pem))

@@ -7,7 +7,7 @@ All controllers of a cloud share the file; the first one makes it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -56,12 +56,18 @@ class Authority:
             .public_key(key)
             .serial_number(int.from_bytes(self.rng.token(16)) | 1)
             .not_valid_before(now - SKEW)
-            .not_valid_after(min(now + self.validity, issuer.not_valid_after_utc))
+            .not_valid_after(self._end_of(role, issuer))
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, *_served_by(role)]), critical=False)
         )
         return request.sign(identity.key_from_pem(self.ca.key_pem), hashes.SHA256())
+
+    def _end_of(self, role: Role, issuer: x509.Certificate) -> datetime:
+        """A controller's key lives in one process and is made anew at every start; the others' are renewed."""
+        if role is Role.CONTROLLER:
+            return issuer.not_valid_after_utc
+        return min(self.clock.now() + self.validity, issuer.not_valid_after_utc)
 
     def identity_for(self, role: Role, id: str) -> Identity:
         """Key and certificate at once, for a process of our own."""

@@ -1,8 +1,10 @@
 """The gRPC doors of a controller: sessions with mutual TLS on one port, enrolment with server TLS on the next.
 
 Two ports, for Python's gRPC can demand a client certificate or not ask for one, and nothing between.  On 8250 nobody speaks without a
-certificate of this cloud; on 8251 those speak who have none yet, or none that TLS accepts any more.  The server's own
-certificate lives in memory, is made anew long before it expires, and is handed to every handshake."""
+certificate of this cloud; on 8251 those speak who have none yet, or none that TLS accepts any more.
+
+The controller's own certificate is made at every start, its key never leaves the memory, and it is valid as long as the authority: changing it under a
+running server is a use after free in gRPC (grpc/grpc#36693), which a storm of agents turns into a crash."""
 
 from __future__ import annotations
 
@@ -54,13 +56,14 @@ class Doors:
 @asynccontextmanager
 async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
     """Sessions on `port`, enrolment on the one above, while the block runs."""
-    certificate = OwnCertificate(doors.authority, doors.controller_id)
+    own = doors.authority.identity_for(Role.CONTROLLER, doors.controller_id)
+    pair = (own.key_pem, own.certificate_pem)
     sessions = grpc.aio.server(options=OPTIONS)
     sessions.add_generic_rpc_handlers([_session_service(doors.sessions)])
-    sessions.add_secure_port(f"{host}:{port}", certificate.credentials(ask_for_clients=True))
+    sessions.add_secure_port(f"{host}:{port}", grpc.ssl_server_credentials([pair], own.ca_pem, True))
     enrolment = grpc.aio.server(options=OPTIONS)
     enrolment.add_generic_rpc_handlers([_enrolment_service(doors.enrolment)])
-    enrolment.add_secure_port(f"{host}:{port + 1}", certificate.credentials(ask_for_clients=False))
+    enrolment.add_secure_port(f"{host}:{port + 1}", grpc.ssl_server_credentials([pair]))
     async with background(doors.sessions.keep_pulse, doors.sessions.keep_out_the_revoked):
         try:
             await sessions.start()
@@ -70,27 +73,6 @@ async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
             doors.sessions.close_all("the controller stops")
             await sessions.stop(STOP_GRACE_SECONDS)
             await enrolment.stop(None)
-
-
-class OwnCertificate:
-    """The controller's own, made anew when it is due; gRPC asks at every handshake, from a thread of its own."""
-
-    def __init__(self, authority: Authority, controller_id: str) -> None:
-        self._authority = authority
-        self._controller_id = controller_id
-        self._current = authority.identity_for(Role.CONTROLLER, controller_id)
-
-    def credentials(self, *, ask_for_clients: bool) -> grpc.ServerCredentials:
-        return grpc.dynamic_ssl_server_credentials(self._configuration(), self._renewed, ask_for_clients)
-
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        pair = (self._current.key_pem, self._current.certificate_pem)
-        return grpc.ssl_server_certificate_configuration([pair], self._authority.ca.ca_pem)
-
-    def _renewed(self) -> grpc.ServerCertificateConfiguration:
-        if self._current.renewal_is_due(self._authority.clock.now()):
-            self._current = self._authority.identity_for(Role.CONTROLLER, self._controller_id)
-        return self._configuration()
 
 
 def _session_service(sessions: Sessions) -> grpc.GenericRpcHandler:

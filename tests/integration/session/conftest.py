@@ -34,10 +34,10 @@ class AnotherDay(SystemClock):
     """The wall clock as it was, or will be."""
 
     def __init__(self, days: float) -> None:
-        self.days = days
+        self._days = timedelta(days=days)
 
     def now(self) -> datetime:
-        return super().now() + timedelta(days=self.days)
+        return super().now() + self._days
 
 
 @dataclass
@@ -90,11 +90,11 @@ async def an_agent(duties: RecordingDuties, credentials: Credentials, *controlle
 
 
 @asynccontextmanager
-async def a_cloud(directory: Path, *, address: str | None = None, clock: SystemClock = CLOCK) -> AsyncIterator[Cloud]:
-    authority = Authority.open(directory / "ca.pem", clock, RNG)
+async def a_cloud(directory: Path, *, address: str | None = None) -> AsyncIterator[Cloud]:
+    authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
     book, fleet = MemoryBook(), RecordingFleet()
     enrolment = Enrolment(authority, book)
-    sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(clock), clock=clock)
+    sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(CLOCK), clock=CLOCK)
     doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
     port = two_free_ports() if address is None else int(address.rpartition(":")[2])
     async with serving(doors, host="127.0.0.1", port=port):

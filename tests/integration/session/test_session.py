@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,13 @@ import pytest
 
 from mainstay_agent.link.over_grpc import SESSION, over_grpc
 from mainstay_controller.rpc.authority import Authority
-from mainstay_proto.messages import CommandResult, Down, Goodbye, Heartbeat, Refused, RunState, Welcome
+from mainstay_proto.messages import CommandResult, Down, Goodbye, Heartbeat, Refused, RunState
 from mainstay_runtime.channel import OPTIONS
 from mainstay_runtime.enrolment import Credentials, EnrolmentRefused
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import Role
 from mainstay_runtime.session import CertificateRejected
-from tests.integration.session.conftest import CLOCK, RNG, AnotherDay, Cloud, a_cloud, an_agent, two_free_ports
+from tests.integration.session.conftest import CLOCK, RNG, Cloud, a_cloud, an_agent, two_free_ports
 from tests.kit.sessions import RecordingDuties, a_command, a_hello, a_welcome, eventually
 
 RawCall = grpc.aio.StreamStreamCall[bytes, bytes]
@@ -89,6 +90,17 @@ async def test_of_two_controllers_the_living_one_is_found(cloud: Cloud) -> None:
 
     async with cloud.agent(RecordingDuties(), cloud.known(), nobody, cloud.address) as link:
         await eventually(lambda: link.connected)
+
+
+async def test_a_crowd_that_comes_at_once_is_let_in(cloud: Cloud) -> None:
+    async with AsyncExitStack() as crowd:
+        names = [f"agent-{number}" for number in range(100)]
+        links = [
+            await crowd.enter_async_context(cloud.agent(RecordingDuties(name), cloud.known(name))) for name in names
+        ]
+        await eventually(lambda: all(link.connected for link in links), within_seconds=30)
+
+    assert {hello.agent_id for hello in cloud.fleet.hellos} == set(names)
 
 
 async def test_a_certificate_is_renewed_over_the_session_long_before_it_expires(cloud: Cloud) -> None:
@@ -230,16 +242,3 @@ async def test_noise_in_a_session_ends_it_and_nothing_else(cloud: Cloud) -> None
             await call.write(b"\xff\xff\xff")
             assert [answer async for answer in call] == []
         assert link.connected
-
-
-# --- the controller's own certificate -----------------------------------------------------------------------------------
-
-
-async def test_a_controllers_certificate_is_renewed_while_it_runs(tmp_path: Path) -> None:
-    """A controller that was started four months ago: its first certificate has expired since."""
-    clock = AnotherDay(-120)
-    async with a_cloud(tmp_path, clock=clock) as cloud:
-        credentials = cloud.known()
-        clock.days = 0.0
-
-        assert isinstance(await answer_to(credentials, cloud), Welcome)
