@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from mainstay_controller.store.aggregates import AGGREGATES
 from mainstay_controller.store.port import Conflict, NotFound, Page, Stale, Where
-
 from mainstay_runtime.clock import Clock
 
 T = TypeVar("T")

@@ -289,8 +289,11 @@ class Site:
         return await self.until(claim, within_seconds)
 
     async def until_closed(self, within_seconds: float = 60.0) -> float:
+        """Every incident, of which there is one at least."""
+
         async def claim() -> bool:
-            return all(incident.phase is IncidentPhase.CLOSED for incident in await self.incidents())
+            phases = [incident.phase for incident in await self.incidents()]
+            return bool(phases) and set(phases) == {IncidentPhase.CLOSED}
 
         return await self.until(claim, within_seconds)
 

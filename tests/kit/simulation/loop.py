@@ -1,0 +1,162 @@
+"""An event loop for simulations: virtual time, a seeded order of what is ready, and processes that can be stopped and killed.
+
+The promise: the same seed gives the same run, callback by callback.  Among callbacks that are ready at one moment any may come first, as on a
+machine with many cores; so no code can lean on the order in which asyncio happens to wake tasks.
+
+A `Process` is whatever runs in its context: tasks inherit it.  Paused, its callbacks wait (timers included, as under SIGSTOP); what others do to
+it meanwhile - a message into its socket - is done.  For a run to repeat in another interpreter, strings must hash alike (PYTHONHASHSEED)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import itertools
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any, TypeVar
+
+from tests.kit.virtual_time import NothingWillHappen, VirtualTimeLoop
+
+T = TypeVar("T")
+
+_PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
+_NOBODY = contextvars.Context()  # nobody's: the wires, the disks, the passing of time
+
+
+class SimulationLoop(VirtualTimeLoop):
+    """asyncio's loop with its heart replaced: `_run_once` is where order and time are decided."""
+
+    def __init__(self, chance: Random) -> None:
+        super().__init__()
+        self._chance = chance
+        self._later: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._due: list[asyncio.Handle] = []
+        self._timers = itertools.count()
+        self.tasks_made = itertools.count()
+        self.steps = 0
+        self.set_task_factory(_numbered)
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._due.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._virtual_now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._later, (when, next(self._timers), handle))
+        return handle
+
+    def of_nobody_later(self, delay: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """What happens whoever is stopped or dead by then."""
+        return self.call_at(self._virtual_now + delay, callback, *args, context=_NOBODY)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is thrown away when its time comes."""
+
+    def _run_once(self) -> None:
+        later = self._later
+        if not self._due:
+            while later and later[0][2].cancelled():
+                heapq.heappop(later)
+            if not later:
+                raise NothingWillHappen
+            self._virtual_now = max(self._virtual_now, later[0][0])
+        while later and later[0][0] <= self._virtual_now:
+            self._due.append(heapq.heappop(later)[2])
+        batch, self._due = self._due, []
+        if len(batch) > 1:
+            self._chance.shuffle(batch)
+        self.steps += len(batch)
+        for handle in batch:
+            if handle._cancelled:  # type: ignore[attr-defined]
+                continue
+            process = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
+            if process is not None and process.paused:
+                process.held.append(handle)
+            else:
+                handle._run()
+
+    def resume(self, held: list[asyncio.Handle]) -> None:
+        self._due.extend(held)
+
+
+class NumberedTask(asyncio.Task[T]):
+    """Hashes by the order of creation, so that sets of tasks are walked in the same order in every run."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], *, loop: SimulationLoop, **other: Any) -> None:
+        self._number = next(loop.tasks_made)
+        super().__init__(work, loop=loop, **other)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+def _numbered(loop: Any, work: Coroutine[Any, Any, T], **other: Any) -> NumberedTask[T]:
+    return NumberedTask(work, loop=loop, **other)
+
+
+class Process:
+    """Whatever runs in one context: to be paused, resumed, killed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.paused = False
+        self.alive = True
+        self.held: list[asyncio.Handle] = []
+        self._context = contextvars.copy_context()
+        self._context.run(_PROCESS.set, self)
+        self._root: asyncio.Task[None] | None = None
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Its first task; when that ends, so has the process."""
+        self._root = self.spawn(work)
+        return self._root
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return sim_loop().create_task(work, name=self.name, context=self._context.copy())
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        held, self.held = self.held, []
+        sim_loop().resume(held)
+
+    def kill(self) -> None:
+        """Its tasks unwind, but what they still say or do on their way out reaches nobody: every port asks `alive` first."""
+        self.alive = False
+        self.resume()
+        if self._root is not None:
+            self._root.cancel()
+
+
+def running_process() -> Process | None:
+    """In whose context this is called."""
+    return _PROCESS.get()
+
+
+def is_of_the_living() -> bool:
+    process = _PROCESS.get()
+    return process is None or process.alive
+
+
+def nobodys(call: Callable[..., T], *args: Any) -> T:
+    """Made in nobody's process: tasks begun by that call go on whoever is stopped."""
+    return _NOBODY.copy().run(call, *args)
+
+
+def sim_loop() -> SimulationLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulationLoop)
+    return loop
