@@ -73,6 +73,18 @@ async def test_after_a_destroy_is_done_no_earlier_start_comes_through(stand: Sta
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.ability("hang")
+async def test_a_daemon_that_hangs_is_told_as_lost_and_later_as_back(stand: Stand) -> None:
+    spec = await started(stand)
+
+    await stand.hang_hypervisor()
+    await heard(stand, lambda event: isinstance(event, HypervisorLost))
+    await stand.wake_hypervisor()
+    await heard(stand, lambda event: isinstance(event, HypervisorBack))
+
+    assert await state_of(stand, spec.vm_id) is GuestState.RUNNING
+
+
 @pytest.mark.ability("daemon-restart")
 async def test_guests_live_through_their_daemons_restart_and_its_return_is_told(stand: Stand) -> None:
     spec = await started(stand)

@@ -49,6 +49,17 @@ class LostMidway(MainstayError):
 class Lines:
     questions: libvirt.virConnect
     deeds: libvirt.virConnect
+    watching: int  # libvirt's id of our callback for events
+
+    def hang_up(self) -> None:
+        """In a thread: a line that is hung up by its last reference's end would block whoever drops that."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self.questions.domainEventDeregisterAny(self.watching)
+        for line in (self.questions, self.deeds):
+            with contextlib.suppress(libvirt.libvirtError):
+                line.unregisterCloseCallback()
+            with contextlib.suppress(libvirt.libvirtError):
+                line.close()
 
 
 class Connection:
@@ -60,7 +71,7 @@ class Connection:
         self._clock = clock
         self._heard = heard
         self._lines: Lines | None = None
-        self._broken = asyncio.Event()
+        self._broken: asyncio.Queue[Lines] = asyncio.Queue(1)
         self._dialling = Threads("libvirt-dial", 1)
         self._asking = Threads("libvirt-ask", QUESTIONS_MAX)
         self._doing = Threads("libvirt-do", settings.calls_max)
@@ -89,18 +100,20 @@ class Connection:
 
     async def keep(self, lost: Callable[[], None], back: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._broken.wait()
-            self._broken.clear()
+            broken = await self._broken.get()
             lost()
+            await self._hang_up(broken)
             await self._redial()
             await back()
 
     async def close(self) -> None:
-        if (lines := self._lines) is None:
-            return
-        self._lines = None
+        if (lines := self._lines) is not None:
+            self._lines = None
+            await self._hang_up(lines)
+
+    async def _hang_up(self, lines: Lines) -> None:
         with contextlib.suppress(DeadlineExceeded, Hung):
-            await self._dialling.run(lambda: _hang_up(lines), HANG_UP_SECONDS)
+            await self._dialling.run(lines.hang_up, HANG_UP_SECONDS)
 
     async def _redial(self) -> None:
         while True:
@@ -113,42 +126,43 @@ class Connection:
 
     async def _dial(self, deadline_seconds: float | None) -> None:
         loop = asyncio.get_running_loop()
-        self._lines = await self._dialling.run(lambda: self._set_up(loop), deadline_seconds)
+        self._lines = lines = await self._dialling.run(lambda: self._set_up(loop), deadline_seconds)
+        if not (lines.questions.isAlive() and lines.deeds.isAlive()):
+            self._closed(lines.questions, libvirt.VIR_CONNECT_CLOSE_REASON_ERROR)  # before anybody listened
 
     def _set_up(self, loop: asyncio.AbstractEventLoop) -> Lines:
         """In a thread.  Callbacks arrive in libvirt's thread and are passed on to the loop."""
-        lines = Lines(libvirt.open(self._settings.uri), libvirt.open(self._settings.uri))
+        questions, deeds = libvirt.open(self._settings.uri), libvirt.open(self._settings.uri)
 
         def on_lifecycle(_line: object, domain: libvirt.virDomain, event: int, detail: int, _opaque: object) -> None:
-            _tell(loop, self._pass_on, lines, domain.UUIDString(), event, detail)
+            _tell(loop, self._pass_on, questions, domain.UUIDString(), event, detail)
 
         def on_close(_line: object, reason: int, _opaque: object) -> None:
-            _tell(loop, self._closed, lines, reason)
+            _tell(loop, self._closed, questions, reason)
 
-        for line in (lines.questions, lines.deeds):
+        for line in (questions, deeds):
             self._keep_alive(line)
             line.registerCloseCallback(on_close, None)
-        lines.questions.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None)
-        return lines
+        watching = questions.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None)
+        return Lines(questions, deeds, watching)
 
     def _keep_alive(self, line: libvirt.virConnect) -> None:
         try:
             line.setKeepAlive(self._settings.keepalive_seconds, self._settings.keepalive_count)
         except libvirt.libvirtError as error:
-            if (
-                error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT
-            ):  # a hypervisor inside this process has no need of it
+            if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:  # one inside this process needs none
                 raise
 
-    def _pass_on(self, lines: Lines, vm_id: str, event: int, detail: int) -> None:
-        if lines is self._lines:
+    def _pass_on(self, questions: libvirt.virConnect, vm_id: str, event: int, detail: int) -> None:
+        if self._lines is not None and self._lines.questions is questions:
             self._heard(vm_id, event, detail)
 
-    def _closed(self, lines: Lines, reason: int) -> None:
-        if lines is self._lines:
+    def _closed(self, questions: libvirt.virConnect, reason: int) -> None:
+        """Either line: they are renewed together."""
+        if (lines := self._lines) is not None and lines.questions is questions:
             log.warning("hypervisor's daemon is lost", host=self._settings.host_id, reason=reason)
             self._lines = None
-            self._broken.set()
+            self._broken.put_nowait(lines)
 
 
 def _carry_out(line: libvirt.virConnect, work: Work[T]) -> T:
@@ -158,13 +172,6 @@ def _carry_out(line: libvirt.virConnect, work: Work[T]) -> T:
         if not line.isAlive():
             raise LostMidway(str(error)) from error
         raise
-
-
-def _hang_up(lines: Lines) -> None:
-    for line in (lines.questions, lines.deeds):
-        with contextlib.suppress(libvirt.libvirtError):
-            line.unregisterCloseCallback()
-            line.close()
 
 
 class Threads:

@@ -157,7 +157,7 @@ class LibvirtDriver:
         if outcome.state in (RunState.REFUSED, RunState.FAILED) or outcome.code == Hung.code:
             flight.landed.set()
             self._watch.restore(ours, before)
-        return outcome
+        return self._doubted(outcome, spec.vm_id)
 
     def _doubted(self, outcome: Outcome, vm_id: str) -> Outcome:
         """`Refused` tells that this call changed nothing; an earlier one that was never answered still may."""

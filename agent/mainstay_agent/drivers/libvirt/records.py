@@ -49,7 +49,7 @@ class Records:
     """By vm_id.  A record is replaced and never changed, so `is` tells whether anything was written meanwhile."""
 
     def __init__(self, state_dir: str) -> None:
-        self._directory = Path(state_dir) / "guests"
+        self._directory = Path(state_dir)
         self._by_id: dict[str, Record] = {}
 
     def load(self) -> None:
@@ -66,14 +66,14 @@ class Records:
     def put(self, record: Record) -> None:
         if self._by_id.get(record.vm_id) == record:
             return
+        self._by_id[record.vm_id] = record
         fresh = self._directory / f"{record.vm_id}.fresh"
         fresh.write_bytes(FORM.dump_json(record))
         os.replace(fresh, self._file(record.vm_id))
-        self._by_id[record.vm_id] = record
 
     def drop(self, vm_id: str) -> None:
-        self._file(vm_id).unlink(missing_ok=True)
         self._by_id.pop(vm_id, None)
+        self._file(vm_id).unlink(missing_ok=True)
 
     def _file(self, vm_id: str) -> Path:
         return self._directory / f"{vm_id}.json"

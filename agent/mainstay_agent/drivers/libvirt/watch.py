@@ -29,9 +29,9 @@ class Watch:
         if (record := self._records.get(vm_id)) is None:
             return
         told = hear(record, event, detail, self._host_id)
-        self._records.put(told.record)
         if told.event is not None:
             self._feed.tell(told.event)
+        self._records.put(told.record)
 
     def lost(self) -> None:
         self._feed.tell(HypervisorLost(host_id=self._host_id))
