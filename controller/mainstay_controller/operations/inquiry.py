@@ -40,6 +40,13 @@ class Inquiry:
     pings: dict[HostId, bool] = field(default_factory=dict)
     _answers: dict[tuple[PoolId, HostId], Answer] = field(default_factory=dict)
     _asked: set[HostId] = field(default_factory=set)
+    _awaited: set[HostId] | None = (
+        None  # of the first observers: who has not answered, nor failed to; None: not asked yet
+    )
+
+    @property
+    def answers_awaited(self) -> bool:
+        return self._awaited is None or bool(self._awaited)
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -51,7 +58,10 @@ class Inquiry:
             if self.power is not None:
                 askers.adopt(self._ask_power(self.power), f"power of {self.host.name}")
             while True:
-                for observer_id in await self._observers():
+                observers = await self._observers()
+                if self._awaited is None:
+                    self._awaited = set(observers)
+                for observer_id in observers:
                     if observer_id not in self._asked:
                         self._asked.add(observer_id)
                         askers.adopt(self._ask_observer(observer_id), f"{observer_id} about {self.host.name}")
@@ -84,6 +94,7 @@ class Inquiry:
                 await self.cloud.fleet.next_verdict_of(observer_id, self.host.id, ASK_EVERY_SECONDS)
         finally:
             self._asked.discard(observer_id)
+            self._awaited = (self._awaited or set()) - {observer_id}
             self._drop(observer_id)
 
     async def _ask_once(self, observer_id: HostId, *, with_ping: bool) -> None:
@@ -95,6 +106,8 @@ class Inquiry:
             command_id=f"{self.incident_id}:probe:{self.cloud.rng.uuid()}",
             deadline_seconds=self.cloud.settings.probe_deadline_seconds,
         )
+        if self._awaited is not None:
+            self._awaited.discard(observer_id)
         if not isinstance(outcome, Done):
             self._drop(observer_id)
             return

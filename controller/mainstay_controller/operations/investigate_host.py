@@ -120,6 +120,7 @@ class Investigation:
                 for pool_id in await leased_pools(self.cloud.store, self.host.id)
             ),
             answers=self.inquiry.answers,
+            answers_awaited=self.inquiry.answers_awaited,
             pings=tuple(self.inquiry.pings.items()),
             has_power=self.inquiry.power is not None,
             power=self.inquiry.power_reading,

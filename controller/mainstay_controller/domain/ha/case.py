@@ -77,7 +77,8 @@ class PowerReading:
 class Case:
     """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
 
-    `poisoned_at`: when the poison was written, if it was.  `has_power`: a power controller is configured."""
+    `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
+    `has_power`: a power controller is configured."""
 
     host_id: HostId
     boot_id: str
@@ -87,6 +88,7 @@ class Case:
     now: float
     pools: tuple[LeasedPool, ...] = ()
     answers: tuple[Answer, ...] = ()
+    answers_awaited: bool = False
     pings: tuple[tuple[HostId, bool], ...] = ()
     has_power: bool = False
     power: PowerReading | None = None
@@ -228,14 +230,20 @@ def rebooted(case: Case) -> Rebooted | None:
 
 
 def powered_off(case: Case) -> PoweredOff | None:
-    """Off, read after the host fell silent.  Where somebody can see its slots they must agree: a host that renews is not off, whatever
-    a power controller says (it may lie, or belong to another host)."""
+    """Off, read after the host fell silent.  Where somebody can see its slots he must agree, and so long that a living host would have killed
+    its guests by itself: so a power controller that lies, or belongs to another host, makes nothing run twice.  Nobody is passed over who may
+    still answer."""
     reading = case.power
     if reading is None or reading.state is not PowerState.OFF or reading.asked_at < case.last_heard_at:
         return None
-    if any(not is_still(answer, pool.timing.quiet_seconds) for pool in case.pools for answer in case.sound(pool)):
+    if case.answers_awaited or not all(ran_out(case, pool) for pool in case.pools):
         return None
     return PoweredOff(address=reading.address)
+
+
+def ran_out(case: Case, pool: LeasedPool) -> bool:
+    """By everybody who can see it; true if nobody can."""
+    return all(is_still(answer, pool.timing.doomed_seconds) for answer in case.sound(pool))
 
 
 def is_still(answer: Answer, seconds: float) -> bool:
@@ -265,8 +273,9 @@ def why_power_off(case: Case) -> str:
     Under `keep` only a host is powered off whose leases have all run so low that its guests are dead by its own hand or will be with its watchdog;
     so it costs nothing that was not lost.  Under `fence` also one of whose storage nobody can tell, and one that does not obey the poison."""
     seen = [pool for pool in case.pools if case.sound(pool)]
-    doomed = all(is_still(answer, pool.timing.doomed_seconds) for pool in seen for answer in case.sound(pool))
-    if seen and doomed:
+    if case.answers_awaited:
+        return ""
+    if seen and all(ran_out(case, pool) for pool in seen):
         return "its leases have run out of renewals"
     if case.policy is FencePolicy.KEEP:
         return ""
