@@ -33,9 +33,12 @@ async def orient(hosts: Sequence[Host], store: Store) -> Orientation:
 
 async def reorient_pool(pool: StoragePool, cloud: Cloud) -> None:
     """A pool came, went, or has a new user: every live host that reaches it is told."""
-    for host in await cloud.store.hosts.find(eq("zone_id", pool.zone_id), LIVE):
-        if pool.host_id in (None, host.id) and cloud.fleet.is_connected(host.id):
-            cloud.fleet.orient(host.id, await orient([host], cloud.store))
+    hosts = await cloud.store.hosts.find(eq("zone_id", pool.zone_id), LIVE)
+    live = [host for host in hosts if pool.host_id in (None, host.id) and cloud.fleet.is_connected(host.id)]
+    if live:
+        await orient(live, cloud.store)  # every slot is numbered before the first host is told
+    for host in live:
+        cloud.fleet.orient(host.id, await orient([host], cloud.store))
 
 
 async def ensure_slot(store: Store, pool: StoragePool, host: Host) -> LeaseSlot:
