@@ -80,6 +80,11 @@ def _outlast(profile: LeaseProfile, promised_seconds: float) -> float:
     return promised_seconds + skew + profile.late_io_seconds + profile.poll_seconds
 
 
+def drained_after(profile: LeaseProfile) -> float:
+    """How long after its last guest was seen gone a lease is dropped: delta for what that guest wrote last, and the tick."""
+    return profile.late_io_seconds + profile.poll_seconds
+
+
 def takeover_after(profile: LeaseProfile) -> float:
     """From the last renewal to the verdict: the poll in which the value was first seen, then T_dead."""
     return dead_after(profile) + profile.poll_seconds

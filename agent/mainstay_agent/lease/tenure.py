@@ -101,7 +101,7 @@ class Tenure:
         """When judging will next change something."""
         if self.condemned is not None:
             emptied_at = self.condemned.emptied_at
-            return math.inf if emptied_at is None else emptied_at + profile.late_io_seconds
+            return math.inf if emptied_at is None else emptied_at + bounds.drained_after(profile)
         if self.lapses_at is None:
             return math.inf
         return bounds.kill_line(profile, self.lapses_at) if is_used else self.lapses_at
@@ -234,12 +234,12 @@ class Tenure:
     # --- it ends --------------------------------------------------------------------------------------------------------
 
     def drained(self, profile: LeaseProfile, now: float) -> Tenure:
-        """No guest is left; what one wrote last may still be on its way to storage for delta."""
+        """No guest is left; what one wrote last may still be on its way to storage."""
         assert self.condemned is not None
         emptied_at = self.condemned.emptied_at
         if emptied_at is None:
             return replace(self, condemned=replace(self.condemned, emptied_at=now))
-        return self.dropped(now) if now - emptied_at >= profile.late_io_seconds else self
+        return self.dropped(now) if now - emptied_at >= bounds.drained_after(profile) else self
 
     def dropped(self, now: float) -> Tenure:
         """This generation is over, and the next may be sought at once."""

@@ -16,6 +16,7 @@ from tests.kit.leases import POOL, a_mount, an_owner
 L = 10.0  # of a lease renewed at 0 under profile fast
 LAST_PET = L - bounds.watchdog_reach(bounds.FAST)
 KILL_LINE = LAST_PET - bounds.FAST.kill_grace_seconds
+DRAINED = bounds.drained_after(bounds.FAST)
 ON_POOL = frozenset([POOL])
 
 
@@ -142,9 +143,9 @@ def test_a_condemned_lease_is_not_renewed_until_its_guests_are_gone_and_their_wr
     host.keeper, host.actions = host.keeper.begin_renewal(POOL, KILL_LINE + 0.1)
     refused = host.did(WriteSlot)
     host.see_gone(KILL_LINE + 0.2)
-    host.tick(KILL_LINE + 0.2 + bounds.FAST.late_io_seconds - 0.001)
+    host.tick(KILL_LINE + 0.2 + DRAINED - 0.001)
     waiting = host.generation
-    host.tick(KILL_LINE + 0.2 + bounds.FAST.late_io_seconds)
+    host.tick(KILL_LINE + 0.2 + DRAINED)
 
     assert not refused
     assert waiting == before
@@ -158,7 +159,7 @@ def test_the_word_of_a_dropped_lease_prolongs_nothing() -> None:
     hung = host.begin_renewal(1.0)
     host.tick(KILL_LINE)
     host.see_gone(KILL_LINE)
-    host.tick(KILL_LINE + bounds.FAST.late_io_seconds)
+    host.tick(KILL_LINE + DRAINED)
 
     host.acknowledge(hung, KILL_LINE + 2.5)
 
@@ -238,7 +239,7 @@ def test_poison_for_this_generation_kills_and_is_answered_in_the_next() -> None:
     host.read(Slot(owner=an_owner(), poison=poison), 1.0)
     shot = host.did(KillGuests)
     host.see_gone(1.1)
-    host.tick(1.1 + bounds.FAST.late_io_seconds)
+    host.tick(1.1 + DRAINED)
     host.begin_renewal(4.0)
 
     [write] = [action for action in host.actions if isinstance(action, WriteSlot)]
