@@ -77,6 +77,7 @@ class Presences:
 
     def __init__(self) -> None:
         self._hosts: dict[HostId, Presence] = {}
+        self._last_arrival_at = float("-inf")
 
     def __iter__(self) -> Iterator[Presence]:
         return iter(self._hosts.values())
@@ -99,6 +100,7 @@ class Presences:
             arrival=arrival,
         )
         self._hosts[arrival.host_id] = presence
+        self._last_arrival_at = now
         return presence
 
     def adopt(self, host_id: HostId, now: float) -> None:
@@ -110,5 +112,8 @@ class Presences:
         self._hosts.pop(host_id, None)
 
     def last_heard(self) -> Iterator[LastHeard]:
+        """As long as some come, the patience with those we await begins anew: ten thousand come one after another."""
         for presence in self._hosts.values():
-            yield LastHeard(host_id=presence.host_id, contact=presence.contact, at=presence.heard_at)
+            awaited = presence.contact is Contact.AWAITED
+            at = max(presence.heard_at, self._last_arrival_at) if awaited else presence.heard_at
+            yield LastHeard(host_id=presence.host_id, contact=presence.contact, at=at)

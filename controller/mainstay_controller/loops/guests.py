@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainstay_controller.fleet.news import News
+from mainstay_controller.operations.casebook import CaseLost
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.reconcile_host import reconcile_host
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
@@ -36,7 +37,7 @@ async def _heard(news: News, cloud: Cloud) -> bool:
         return await reconcile_host(news, cloud)
     except NotFound:
         return True  # it was removed
-    except (Stale, OutcomeUnknown, Unreachable) as error:
+    except (Stale, CaseLost, OutcomeUnknown, Unreachable) as error:
         log.info("host is heard again", host=news.host_id, error=str(error))
     except Exception:
         log.exception("a host's word could not be reconciled; it is tried again", host=news.host_id)

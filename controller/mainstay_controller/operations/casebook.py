@@ -54,6 +54,13 @@ class CaseFile:
         """Into the timeline, written with the next change."""
         self._notes.append(entry(self.cloud.clock.now(), self.elapsed_ms, self.incident.phase, text))
 
+    async def read_again(self) -> None:
+        """After others may have written: raises CaseLost when it is not in our hands any more."""
+        self.incident = await self.cloud.store.incidents.by_id(self.id)
+        me = self.cloud.me
+        if (self.incident.owner_id, self.incident.owner_epoch) != (me.id, me.epoch):
+            raise CaseLost(self.id)
+
     async def write(self, store: Store | None = None) -> None:
         """What was noted since the last write."""
         if self._notes:
@@ -136,12 +143,17 @@ async def open_incidents(store: Store) -> list[Incident]:
     return await store.incidents.find(ne("phase", IncidentPhase.CLOSED))
 
 
-async def incident_of_host(store: Store, host_id: HostId) -> Incident | None:
-    """The open one about the host itself."""
-    found = await store.incidents.find(
-        eq("host_id", host_id), eq("vm_id", None), ne("phase", IncidentPhase.CLOSED), limit=1
+async def incidents_of_host(store: Store, host_id: HostId) -> list[Incident]:
+    """The open ones about the host itself, newest first: of earlier boots guests may still be waiting."""
+    return await store.incidents.find(
+        eq("host_id", host_id), eq("vm_id", None), ne("phase", IncidentPhase.CLOSED), descending=True
     )
-    return found[0] if found else None
+
+
+async def investigation_of(store: Store, host_id: HostId) -> Incident | None:
+    """The one that has no proof yet."""
+    unproven = [each for each in await incidents_of_host(store, host_id) if each.phase is not IncidentPhase.RECOVERING]
+    return unproven[0] if unproven else None
 
 
 async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:

@@ -35,6 +35,7 @@ from mainstay_controller.operations.inquiry import Inquiry
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.orient_host import leased_pools
 from mainstay_controller.operations.release_guests import Freed, guests_to_release, leave_unproven, release
+from mainstay_controller.operations.release_older_boot import is_older, release_older_boot
 from mainstay_controller.store.port import Stale, Store, any_of, eq
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
@@ -72,7 +73,10 @@ class Investigation:
 
     async def _look(self) -> None:
         self.host = await self.cloud.store.hosts.by_id(self.host.id)
-        if self.host.removed is not None or self.host.state not in SUSPECT:
+        if is_older(self.case.incident.host_boot_id, self.host):
+            await release_older_boot(self.host, self.cloud)
+            await self.case.read_again()
+        elif self.host.removed is not None or self.host.state not in SUSPECT:
             await self._close_as_returned()
         elif self._is_heard_again():
             await self._take_back()

@@ -5,12 +5,10 @@ whose handler asks the host anew; what must not run is stopped on sight."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
 from mainstay_controller.domain.ha.evidence import StopCause
-from mainstay_controller.domain.ha.proof import Proof, Rebooted
 from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, compare
 from mainstay_controller.domain.ha.suspicion import Contact
 from mainstay_controller.domain.ids import DecisionId, HostId, VmId
@@ -18,8 +16,8 @@ from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.domain.lifecycle.vm import VmEvent
-from mainstay_controller.domain.records import Decision, Host, Incident, Vm
-from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase
+from mainstay_controller.domain.records import Decision, Host, Vm
+from mainstay_controller.domain.states import DecisionOutcome, HostState
 from mainstay_controller.fleet.news import GuestNote, News
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.operations.casebook import (
@@ -27,15 +25,13 @@ from mainstay_controller.operations.casebook import (
     INCIDENTS,
     CaseFile,
     case_file,
-    incident_of_host,
     incident_of_vm,
-    open_host_incident,
     open_vm_incident,
 )
 from mainstay_controller.operations.change_state import change_host, change_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm, place_of
-from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
+from mainstay_controller.operations.release_older_boot import release_older_boot
 from mainstay_controller.store.port import Stale, any_of, eq
 from mainstay_runtime.logs import logger
 
@@ -82,42 +78,6 @@ async def wake_waiting(cloud: Cloud) -> None:
     async with cloud.store.transaction() as store:
         for decision in await store.decisions.find(eq("outcome", DecisionOutcome.WAITING_FOR_CAPACITY)):
             await store.decisions.swap(decision, replace(decision, retry_at=None))
-    cloud.fleet.bells.ring(DECISIONS)
-
-
-# --- a host that booted anew ------------------------------------------------------------------------------------------
-
-
-async def release_older_boot(host: Host, cloud: Cloud) -> None:
-    """What ran under a boot of this host that is over runs no more."""
-    guests = [
-        vm
-        for vm in await guests_to_release(cloud.store, host.id)
-        if vm.host_boot_id is not None and vm.host_boot_id != host.boot_id
-    ]
-    incident = await incident_of_host(cloud.store, host.id)
-    if guests or (incident is not None and is_of_older_boot(incident, host)):
-        old_boot_id = guests[0].host_boot_id if guests else incident.host_boot_id if incident else None
-        proof = Rebooted(old_boot_id=old_boot_id or "", new_boot_id=host.boot_id or "", seen_by=f"agent of {host.name}")
-        await _release_to_incident(host, incident, guests, proof, cloud)
-
-
-def is_of_older_boot(incident: Incident, host: Host) -> bool:
-    return incident.phase is not IncidentPhase.RECOVERING and incident.host_boot_id != host.boot_id
-
-
-async def _release_to_incident(
-    host: Host, incident: Incident | None, guests: Iterable[Vm], proof: Proof, cloud: Cloud
-) -> None:
-    async with cloud.store.transaction() as store:
-        incident = incident or await open_host_incident(store, host, "it came back under a new boot id", 0.0, cloud)
-        case = await case_file(incident, cloud)
-        await release(store, case, [Freed(vm=vm, proof=proof) for vm in guests])
-        if incident.phase is IncidentPhase.RECOVERING:
-            case.note(f"proven: {proof}")
-            await case.write(store)
-        else:
-            await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
     cloud.fleet.bells.ring(DECISIONS)
 
 

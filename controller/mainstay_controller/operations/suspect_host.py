@@ -6,7 +6,7 @@ from mainstay_controller.domain.ha.suspicion import Silence
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.domain.records import Incident
-from mainstay_controller.operations.casebook import incident_of_host, open_host_incident
+from mainstay_controller.operations.casebook import investigation_of, open_host_incident
 from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
@@ -17,7 +17,7 @@ async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
     try:
         async with cloud.store.transaction() as store:
             host = await store.hosts.get(silence.host_id)
-            if host is None or host.removed is not None or await incident_of_host(store, silence.host_id):
+            if host is None or host.removed is not None:
                 return None
             now = await store.now()
             host = await change_host(store, host, HostEvent.PING_TIMEOUT, now, silence.trigger)
@@ -26,6 +26,7 @@ async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
             await cloud.journal.alert(
                 store, AlertType.HOST, subject, dedupe_key=f"host:{host.id}", place=place_of(host)
             )
-            return await open_host_incident(store, host, silence.trigger, silence.seconds, cloud)
+            known = await investigation_of(store, host.id)
+            return known or await open_host_incident(store, host, silence.trigger, silence.seconds, cloud)
     except ForbiddenTransition:
         return None
