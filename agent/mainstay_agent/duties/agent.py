@@ -12,9 +12,11 @@ from functools import partial
 
 from pydantic import TypeAdapter
 
-from mainstay_agent.duties import attend, beating, listening, observing
+from mainstay_agent.driver import refused
+from mainstay_agent.duties import beating, listening, observing
+from mainstay_agent.duties.answers import Answer
 from mainstay_agent.duties.book import Book, PoolOrders
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.commands import Commands
 from mainstay_agent.duties.ports import DutySettings, Hypervisor, Memory, Pinger, Uplink
 from mainstay_agent.duties.session import Session
@@ -28,6 +30,7 @@ from mainstay_runtime.tasks import Nursery, Work, all_of, background
 log = logger(__name__)
 PROTOCOL_MINOR = 1
 NO_WATCHDOG = "none"
+WATCHDOG_ANSWER_SECONDS = 3.0
 FACTS: TypeAdapter[tuple[HostFacts, ...]] = TypeAdapter(tuple[HostFacts, ...])
 
 
@@ -150,7 +153,7 @@ class Agent:
     async def received(self, down: Command | ReportRequest | Mounts) -> None:
         charge = self._charges.get(down.host_id)
         if charge is None:
-            log.warning("not our host", host=down.host_id, message=type(down).__name__)
+            self._disown(down)
             return
         match down:
             case Command():
@@ -160,30 +163,46 @@ class Agent:
             case Mounts():
                 self._tasks.adopt(_mounts_changed(charge, down), f"mounts of {down.host_id}")
 
+    def _disown(self, down: Command | ReportRequest | Mounts) -> None:
+        log.warning("not our host", host=down.host_id, message=type(down).__name__)
+        if isinstance(down, Command):
+            stranger = refused("no-such-host", f"agent {self._agent_id} does not speak for {down.host_id}")
+            self._around.uplink.send(Answer(outcome=stranger).result(down.command_id))
+
     async def lost(self, reason: str) -> None:
         self._session.lost()
         log.warning("no controller in reach", reason=reason)
 
 
 async def _introduced(charge: Charge) -> HostFacts:
+    return replace(charge.facts, guests=charge.view.told(), watchdog=await _has_watchdog(charge))
+
+
+async def _has_watchdog(charge: Charge) -> bool:
+    """The lease daemon may have to be reached first.  One that does not answer resets nobody."""
     try:
-        watchdog = await charge.area.watchdog() != NO_WATCHDOG
-    except (Unavailable, DeadlineExceeded):
-        watchdog = False
-    return replace(charge.facts, guests=charge.view.told(), watchdog=watchdog)
+        async with asyncio.timeout(WATCHDOG_ANSWER_SECONDS):
+            while True:
+                with suppress(*AREA_SILENT):
+                    return await charge.area.watchdog() != NO_WATCHDOG
+                await charge.clock.sleep(WATCHDOG_ANSWER_SECONDS / 10)
+    except TimeoutError:
+        return False
 
 
 async def _look_around(charge: Charge) -> None:
     """For ever.  The first look re-adopts what ran before we came."""
-    await listening.configure_area(charge, charge.book.pools)
     while True:
-        await attend.reconcile(charge)
+        try:
+            await listening.reconcile(charge)
+        except Exception:
+            log.exception("a look broke", host=charge.host_id)
         await charge.clock.sleep(charge.settings.look_seconds)
 
 
 async def _begin_session(charge: Charge, pools: PoolOrders) -> None:
-    await listening.configure_area(charge, pools)
-    await attend.reconcile(charge)
+    charge.book.note_pools(pools)
+    await listening.reconcile(charge)
     charge.tell_everything()
 
 
@@ -199,8 +218,8 @@ async def _mounts_changed(charge: Charge, change: Mounts) -> None:
         log.error("pools without a lease profile", host=charge.host_id)
         return
     pools = PoolOrders(mounts=change.mounts, lease_names=change.lease_names, profile=profile)
-    await listening.configure_area(charge, pools)
-    await attend.reconcile(charge)
+    charge.book.note_pools(pools)
+    await listening.reconcile(charge)
 
 
 def _child_broke(name: str, error: Exception) -> None:

@@ -4,11 +4,13 @@ Called for every sign that something changed - an event, a look, a lease, a star
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
 from mainstay_agent.duties import launch
 from mainstay_agent.duties.book import Entry, Wanted
-from mainstay_agent.duties.charge import Charge, Restarted
+from mainstay_agent.duties.charge import AREA_SILENT, Charge, Restarted
 from mainstay_agent.duties.situation import (
     Adopt,
     ConfirmGone,
@@ -23,12 +25,20 @@ from mainstay_agent.duties.situation import (
     deeds,
 )
 from mainstay_agent.duties.standing import Leave, Restart, judge
+from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import LedgerEntry, Refused
 from mainstay_proto.messages import GuestEvent, GuestReport, GuestState, StopCause
-from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from mainstay_runtime.logs import logger
 
 log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the lease area says, for all guests of one look."""
+
+    ledger: Mapping[str, LedgerEntry]
+    lapsed_pools: frozenset[str]
 
 
 async def reconcile(charge: Charge) -> None:
@@ -38,14 +48,14 @@ async def reconcile(charge: Charge) -> None:
         if sighted is not None:
             for vm_id in await _out_of_order(charge, sighted):
                 begin_attending(charge, vm_id)
-    except (Unavailable, DeadlineExceeded) as error:
+    except AREA_SILENT as error:
         log.warning("lease area does not answer", host=charge.host_id, error=str(error))
 
 
-async def _out_of_order(charge: Charge, sighted: dict[str, GuestReport]) -> list[str]:
-    ledger = {entry.vm_id: entry for entry in await charge.area.ledger()}
-    known = {*sighted, *ledger, *(entry.spec.vm_id for entry in charge.book.entries())}
-    situations = [await _situation(charge, vm_id, sighted.get(vm_id), ledger.get(vm_id)) for vm_id in sorted(known)]
+async def _out_of_order(charge: Charge, sighted: Mapping[str, GuestReport]) -> list[str]:
+    ground = await _ground(charge)
+    known = {*sighted, *ground.ledger, *(entry.spec.vm_id for entry in charge.book.entries())}
+    situations = [await _situation(charge, vm_id, sighted.get(vm_id), ground) for vm_id in sorted(known)]
     return [situation.vm_id for situation in situations if any(deeds(situation))]
 
 
@@ -59,7 +69,7 @@ async def _attend(charge: Charge, vm_id: str, seen_at: float | None, after_secon
     async with charge.guest_lock(vm_id):
         try:
             await _attend_now(charge, vm_id, seen_at)
-        except (Unavailable, DeadlineExceeded) as error:
+        except AREA_SILENT as error:
             log.warning("lease area does not answer", host=charge.host_id, vm=vm_id, error=str(error))
 
 
@@ -67,29 +77,30 @@ async def _attend_now(charge: Charge, vm_id: str, seen_at: float) -> None:
     sighted = await charge.look()
     if sighted is None:
         return
-    ledger = {entry.vm_id: entry for entry in await charge.area.ledger()}
-    situation = await _situation(charge, vm_id, sighted.get(vm_id), ledger.get(vm_id))
+    situation = await _situation(charge, vm_id, sighted.get(vm_id), await _ground(charge))
     for deed in deeds(situation):
         if not await _do(charge, situation, deed, seen_at):
             return
 
 
-async def _situation(charge: Charge, vm_id: str, sighted: GuestReport | None, ledger: LedgerEntry | None) -> Situation:
-    entry = charge.book.entry(vm_id)
+async def _ground(charge: Charge) -> Ground:
+    return Ground(
+        ledger={entry.vm_id: entry for entry in await charge.area.ledger()},
+        lapsed_pools=frozenset(lease.pool_id for lease in await charge.area.leases() if not lease.valid),
+    )
+
+
+async def _situation(charge: Charge, vm_id: str, sighted: GuestReport | None, ground: Ground) -> Situation:
+    entry, ledger = charge.book.entry(vm_id), ground.ledger.get(vm_id)
     agrees = sighted is not None and ledger is not None and sighted.epoch == ledger.epoch
     return Situation(
         vm_id=vm_id,
         sighted=sighted,
         entry=entry,
         ledger=ledger,
-        highest_epoch=ledger.epoch if agrees and ledger else await charge.area.highest_epoch(vm_id),
-        leases_hold=entry is None or await leases_hold(charge, entry.spec.pool_ids),
+        highest_epoch=await charge.area.highest_epoch(vm_id) if is_there(sighted) and not agrees else None,
+        leases_hold=entry is None or not (entry.spec.pool_ids & ground.lapsed_pools),
     )
-
-
-async def leases_hold(charge: Charge, pools: frozenset[str]) -> bool:
-    """Pools without leases need none."""
-    return all(lease.valid for lease in await charge.area.leases() if lease.pool_id in pools)
 
 
 async def _do(charge: Charge, situation: Situation, deed: Deed, seen_at: float) -> bool:

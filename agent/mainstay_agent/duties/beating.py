@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.session import Session
 from mainstay_proto.messages import Heartbeat, LoadReport, PoolLease
-from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 
 
 async def beat(charge: Charge, session: Session) -> None:
@@ -38,7 +37,7 @@ async def _leases(charge: Charge, wait_seconds: float) -> tuple[PoolLease, ...]:
     try:
         async with asyncio.timeout(wait_seconds):
             return await charge.area.leases()
-    except (TimeoutError, Unavailable, DeadlineExceeded):
+    except (TimeoutError, *AREA_SILENT):
         return ()
 
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
-from mainstay_agent.duties.book import MAYBE_RUNNING, Book, Wanted
+from mainstay_agent.duties.book import MAYBE_RUNNING, Book, PoolOrders, Wanted
 from mainstay_agent.duties.ports import DutySettings, Hypervisor, Pinger, Uplink
 from mainstay_agent.duties.view import Changes, View
 from mainstay_agent.lease.area import LeaseArea
@@ -20,10 +20,14 @@ from mainstay_proto.messages import (
     StopCause,
 )
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
 log = logger(__name__)
+
+AREA_SILENT = (Unavailable, DeadlineExceeded)
+"""The lease area did not answer: nothing was learnt, and nothing may be started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Charge:
         self.tasks = tasks
         self.view = View(self._stop_was_ordered, _believed(book))
         self.hypervisor_responds = True
+        self.pools_in_force: PoolOrders | None = None
         self.watched_until: dict[str, float] = {}  # hosts that the controller suspects
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
 from mainstay_agent.duties import guest_orders, migrating, observing
 from mainstay_agent.duties.answers import NOT_SUPPORTED, Answer, Deadline
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_proto.messages import (
     AbortMigration,
     CancelIncoming,
@@ -33,7 +33,6 @@ from mainstay_proto.messages import (
     UnknownMessage,
     WatchHost,
 )
-from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from mainstay_runtime.logs import logger
 
 log = logger(__name__)
@@ -72,7 +71,7 @@ class Commands:
             answer = await self._perform(command, deadline)
         except guest_orders.NotOurTurn:
             answer = refused("busy", "another order about this guest is still being carried out")
-        except (Unavailable, DeadlineExceeded) as error:
+        except AREA_SILENT as error:
             answer = unknown("lease-area-silent", str(error))
         except Exception as error:
             log.exception("command broke", host=self._charge.host_id, order=type(command.order).__name__)

@@ -13,9 +13,9 @@ from dataclasses import replace
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
 from mainstay_agent.duties import launch
 from mainstay_agent.duties.answers import Answer, Deadline
-from mainstay_agent.duties.attend import begin_attending, leases_hold
+from mainstay_agent.duties.attend import begin_attending
 from mainstay_agent.duties.book import MAYBE_RUNNING, Entry, Wanted
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import EntryState, Refused
 from mainstay_proto.messages import (
@@ -31,7 +31,6 @@ from mainstay_proto.messages import (
     StopGuest,
     Tenure,
 )
-from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 
 HYPERVISOR_SILENT = refused("hypervisor-silent", "the hypervisor does not answer, so nothing was tried")
 
@@ -106,7 +105,7 @@ async def _refuse(charge: Charge, spec: GuestSpec, tenure: Tenure | None) -> Out
         if not await _end_older(charge, spec, sighted.get(spec.vm_id)):
             return refused("running-other-epoch", "an older copy could not be shown gone")
         answer = await charge.area.authorise(spec.vm_id, spec.epoch, spec.pool_ids, generations=generations)
-    except (Unavailable, DeadlineExceeded) as error:
+    except AREA_SILENT as error:
         return refused("no-lease", f"the lease area does not answer: {error}")
     return refused(answer.code, answer.detail) if isinstance(answer, Refused) else None
 
@@ -173,8 +172,7 @@ async def pause_guest(charge: Charge, order: PauseGuest, deadline: Deadline) -> 
 
 async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -> Outcome:
     async def resume() -> Outcome:
-        entry = charge.book.entry(order.vm_id)
-        if entry is not None and not await leases_hold(charge, entry.spec.pool_ids):
+        if not await _leases_hold(charge, order.vm_id):
             return refused("no-lease", "a lease of its pools is not valid now")
         outcome = await charge.driver.resume(charge.host_id, order.vm_id, deadline.remaining_seconds())
         if outcome.done:
@@ -183,6 +181,13 @@ async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -
         return outcome
 
     return await with_epoch(charge, order.vm_id, order.epoch, deadline, resume)
+
+
+async def _leases_hold(charge: Charge, vm_id: str) -> bool:
+    """Pools without leases need none."""
+    entry = charge.book.entry(vm_id)
+    pools = entry.spec.pool_ids if entry is not None else frozenset()
+    return all(lease.valid for lease in await charge.area.leases() if lease.pool_id in pools)
 
 
 async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -> Outcome:

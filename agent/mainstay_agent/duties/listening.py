@@ -14,8 +14,8 @@ from mainstay_agent.driver import (
     HypervisorLost,
 )
 from mainstay_agent.duties import attend
-from mainstay_agent.duties.book import PoolOrders
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
+from mainstay_agent.duties.view import DOWN
 from mainstay_agent.lease.area import (
     AreaBack,
     AreaEvent,
@@ -27,7 +27,7 @@ from mainstay_agent.lease.area import (
     Warned,
 )
 from mainstay_proto.messages import GuestReport, HoldRequest, Sightings
-from mainstay_runtime.errors import BadInput, DeadlineExceeded, Unavailable
+from mainstay_runtime.errors import BadInput
 from mainstay_runtime.logs import logger
 
 log = logger(__name__)
@@ -36,9 +36,10 @@ log = logger(__name__)
 async def listen_to_hypervisor(driver: Driver, charges: Mapping[str, Charge]) -> None:
     """For ever."""
     async for event in driver.events():
-        charge = charges.get(event.host_id)
-        if charge is not None:
-            _heard(charge, event)
+        try:
+            _heard(charges[event.host_id], event)
+        except Exception:
+            log.exception("an event of the hypervisor broke", told=event)
 
 
 def _heard(charge: Charge, event: DriverEvent) -> None:
@@ -50,7 +51,7 @@ def _heard(charge: Charge, event: DriverEvent) -> None:
         case HypervisorLost():
             charge.note_answer(False)
         case HypervisorBack():
-            charge.tasks.adopt(attend.reconcile(charge), f"reconcile {charge.host_id}")
+            begin_reconciling(charge)
         case never:
             assert_never(never)
 
@@ -63,20 +64,25 @@ def _guest_changed(charge: Charge, event: GuestChanged) -> None:
             GuestReport(vm_id=event.vm_id, state=event.state, epoch=event.epoch, cause=event.cause, detail=event.detail)
         )
         charge.tell_changes()
-    attend.begin_attending(charge, event.vm_id, seen_at=charge.clock.monotonic())
+    its_order_is_under_way = charge.guest_lock(event.vm_id).locked()
+    if event.state in DOWN or not its_order_is_under_way:
+        attend.begin_attending(charge, event.vm_id, seen_at=charge.clock.monotonic())
 
 
 async def listen_to_area(charge: Charge) -> None:
     """For ever."""
     async for event in charge.area.events():
-        await _area_told(charge, event)
+        try:
+            _area_told(charge, event)
+        except Exception:
+            log.exception("an event of the lease area broke", told=event)
 
 
-async def _area_told(charge: Charge, event: AreaEvent) -> None:
+def _area_told(charge: Charge, event: AreaEvent) -> None:
     match event:
         case LeaseChanged(lease=lease, why=why):
             log.info("lease changed", host=charge.host_id, pool=lease.pool_id, valid=lease.valid, why=why)
-            await attend.reconcile(charge)
+            begin_reconciling(charge)
         case GuestsKilled(entries=entries, why=why, pool_id=pool_id):
             for entry in entries:
                 log.warning("guest was killed", host=charge.host_id, vm=entry.vm_id, pool=pool_id, why=why)
@@ -92,23 +98,33 @@ async def _area_told(charge: Charge, event: AreaEvent) -> None:
         case AreaLost(detail=detail):
             log.error("lease area is lost: nothing can be started", host=charge.host_id, detail=detail)
         case AreaBack():
-            await configure_area(charge, charge.book.pools)
-            await attend.reconcile(charge)
+            charge.pools_in_force = None
+            begin_reconciling(charge)
         case never:
             assert_never(never)
 
 
-async def configure_area(charge: Charge, pools: PoolOrders | None) -> None:
-    """As the controller said last; refused, the area goes on as it was."""
+def begin_reconciling(charge: Charge) -> None:
+    """Beside: a question to a hung hypervisor must not hold up what else is told."""
+    charge.tasks.adopt(reconcile(charge), f"reconcile {charge.host_id}")
+
+
+async def reconcile(charge: Charge) -> None:
+    if charge.pools_in_force != charge.book.pools:
+        await _configure_area(charge)
+    await attend.reconcile(charge)
+
+
+async def _configure_area(charge: Charge) -> None:
+    """As the controller said last; refused or not heard, it is tried again at the next look."""
+    pools = charge.book.pools
     if pools is None:
         return
     try:
         await charge.area.configure(
             charge.host_id, charge.facts.boot_id, pools.mounts, pools.lease_names, pools.profile
         )
-    except BadInput as error:
-        log.error("lease area refused its configuration", host=charge.host_id, error=str(error))
-    except (Unavailable, DeadlineExceeded) as error:
-        log.warning("lease area does not answer; it will be configured when it is back", error=str(error))
+    except (BadInput, *AREA_SILENT) as error:
+        log.error("lease area is not configured as it should be", host=charge.host_id, error=str(error))
     else:
-        charge.book.note_pools(pools)
+        charge.pools_in_force = pools

@@ -35,7 +35,7 @@ async def prepare_incoming(charge: Charge, order: PrepareIncoming, deadline: Dea
             return refusal
         charge.book.enter(spec, Wanted.ARRIVING)
         outcome = await migration.expect_incoming(charge.host_id, spec, deadline.remaining_seconds())
-        if outcome.state is RunState.FAILED:
+        if outcome.state in (RunState.FAILED, RunState.REFUSED):
             await _give_up_arrival(charge, spec.vm_id, spec.epoch)
     return outcome
 
@@ -48,11 +48,11 @@ async def cancel_incoming(charge: Charge, order: CancelIncoming, deadline: Deadl
         outcome = await migration.drop_incoming(charge.host_id, order.vm_id, order.epoch, deadline.remaining_seconds())
         if outcome.done:
             await _give_up_arrival(charge, order.vm_id, order.epoch)
-            await charge.area.revoke(order.vm_id, order.epoch)
     return outcome
 
 
 async def _give_up_arrival(charge: Charge, vm_id: str, epoch: int) -> None:
+    """Not revoked: the next attempt to come here has the same epoch."""
     charge.book.want(vm_id, Wanted.LEFT)
     await launch.is_gone(charge, vm_id, epoch)
 

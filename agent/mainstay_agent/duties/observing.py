@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from mainstay_agent.driver import DONE, Outcome
 from mainstay_agent.duties.answers import Answer, Deadline
-from mainstay_agent.duties.charge import Charge
+from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_proto.messages import PoisonHost, ProbeHost, RunState, Sightings, WatchHost
-from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 
 PING_WORDS = {True: "yes", False: "no", None: "unknown"}
 
@@ -18,7 +17,7 @@ async def probe_host(charge: Charge, order: ProbeHost, deadline: Deadline) -> An
     answered = await charge.pinger.ping(order.ip, seconds) if order.ip else None
     try:
         sightings = await charge.area.sightings(order.host_id)
-    except (Unavailable, DeadlineExceeded):
+    except AREA_SILENT:
         sightings = ()  # that we saw nothing is what we say
     outcome = Outcome(state=RunState.DONE, answer=(("ping", PING_WORDS[answered]),))
     return Answer(outcome=outcome, sightings=sightings)
@@ -51,6 +50,6 @@ async def tell_sightings(charge: Charge) -> None:
 async def _tell_sightings_of(charge: Charge, host_id: str) -> None:
     try:
         sightings = await charge.area.sightings(host_id)
-    except (Unavailable, DeadlineExceeded):
+    except AREA_SILENT:
         return
     charge.uplink.send(Sightings(host_id=charge.host_id, sightings=sightings))

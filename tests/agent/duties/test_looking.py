@@ -7,6 +7,8 @@ import asyncio
 from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import (
+    Command,
+    CommandResult,
     GrantHold,
     GuestEvent,
     GuestState,
@@ -14,14 +16,17 @@ from mainstay_proto.messages import (
     HoldGrant,
     HoldRequest,
     LoadReport,
+    Mounts,
     PoisonHost,
     PowerReport,
     ProbeHost,
+    QueryGuests,
     ReportRequest,
     RunState,
     Sightings,
     StartGuest,
     StopCause,
+    StopGuest,
     WatchHost,
 )
 from tests.kit.simulated_hosts import POOL, a_guest, a_site
@@ -246,3 +251,27 @@ async def test_load_is_reported_rarely() -> None:
 
         assert site.end().last(LoadReport).memory_used_mib == 512
         assert len(site.end().all(LoadReport)) == 3
+
+
+async def test_a_pool_that_guests_use_is_given_up_only_when_they_are_gone() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        await site.agents["h1"].received(Mounts(host_id="h1", mounts=()))
+        await asyncio.sleep(10)
+        kept = await site.areas["h1"].leases()
+
+        await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
+        await asyncio.sleep(10)
+
+        assert [lease.valid for lease in kept] == [True]
+        assert await site.areas["h1"].leases() == ()
+
+
+async def test_a_command_for_a_host_of_others_is_refused() -> None:
+    async with a_site() as site:
+        stray = Command(command_id="stray", host_id="h9", deadline_seconds=5, order=QueryGuests())
+
+        await site.agents["h1"].received(stray)
+
+        result = site.end().last(CommandResult)
+        assert (result.command_id, result.state, result.code) == ("stray", RunState.REFUSED, "no-such-host")

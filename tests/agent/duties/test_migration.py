@@ -89,6 +89,22 @@ async def test_aborted_it_runs_on_at_the_source() -> None:
         assert await site.areas["h2"].ledger() == ()
 
 
+async def test_after_a_migration_that_was_given_up_the_next_one_succeeds() -> None:
+    async with a_site("h1", "h2", pace=SLOW) as site:
+        await prepared(site)
+        id = await site.send("h1", to_h2(), deadline_seconds=60)
+        await asyncio.sleep(2)
+        await site.order("h1", AbortMigration(vm_id="vm1"))
+        await answer(site, "h1", id)
+        await site.order("h2", CancelIncoming(vm_id="vm1", epoch=2))
+
+        ready = await site.order("h2", PrepareIncoming(spec=a_guest(epoch=2), source_host_id="h1"))
+        moved = await site.order("h1", to_h2(), deadline_seconds=60)
+
+        assert (ready.state, moved.state) == (RunState.DONE, RunState.DONE)
+        assert site.end("h2").state() is GuestState.RUNNING
+
+
 @pytest.mark.parametrize("seconds", [0.5, 2.5, 4.5])
 async def test_source_dies_on_the_way_and_the_guest_starts_anew_on_the_target(seconds: float) -> None:
     async with a_site("h1", "h2", pace=SLOW) as site:
