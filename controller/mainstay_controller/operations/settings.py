@@ -77,9 +77,9 @@ class Settings:
             unit="s",
             low=0,
             high=3600,
-            told="How long hosts may take to come to a controller that has started, or that took them over.",
+            told="How long hosts of a controller that is gone may take, after the last of them came, to come to another.",
         ),
-    ] = 30.0
+    ] = 40.0
     order_deadline_seconds: Annotated[
         float,
         Tunable(
