@@ -152,7 +152,7 @@ def _refuse_stale(sighted: dict[str, GuestReport] | None, vm_id: str, epoch: int
     return None
 
 
-# --- reboot, pause, resume, forget, query ------------------------------------------------------------------------------------
+# --- reboot, pause, resume, forget, query -----------------------------------------------------------------------------
 
 
 async def reboot_guest(charge: Charge, order: RebootGuest, deadline: Deadline) -> Outcome:

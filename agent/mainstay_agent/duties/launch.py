@@ -43,10 +43,14 @@ async def is_gone(charge: Charge, vm_id: str, epoch: int) -> None:
 
 async def kill(charge: Charge, vm_id: str, epoch: int) -> bool:
     """For safety, not by order.  False: the hypervisor has not said that it is gone."""
-    charge.view.fenced(vm_id, epoch)
     outcome = await charge.driver.destroy(charge.host_id, vm_id, charge.settings.kill_deadline_seconds)
-    if not outcome.done:
-        return False
-    charge.view.sight(GuestReport(vm_id=vm_id, state=GuestState.STOPPED, epoch=epoch, cause=StopCause.FENCED))
-    await is_gone(charge, vm_id, epoch)
-    return True
+    if outcome.done:
+        was_fenced(charge, vm_id, epoch)
+        await is_gone(charge, vm_id, epoch)
+    return outcome.done
+
+
+def was_fenced(charge: Charge, vm_id: str, epoch: int) -> None:
+    """It is gone by our deed or the lease daemon's, whatever the hypervisor makes of that death."""
+    charge.view.fenced(GuestReport(vm_id=vm_id, state=GuestState.STOPPED, epoch=epoch, cause=StopCause.FENCED))
+    charge.tell_changes()

@@ -13,7 +13,7 @@ from mainstay_agent.driver import (
     HypervisorBack,
     HypervisorLost,
 )
-from mainstay_agent.duties import attend
+from mainstay_agent.duties import attend, launch
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.view import DOWN
 from mainstay_agent.lease.area import (
@@ -86,9 +86,8 @@ def _area_told(charge: Charge, event: AreaEvent) -> None:
         case GuestsKilled(entries=entries, why=why, pool_id=pool_id):
             for entry in entries:
                 log.warning("guest was killed", host=charge.host_id, vm=entry.vm_id, pool=pool_id, why=why)
-                charge.view.fenced(entry.vm_id, entry.epoch)
+                launch.was_fenced(charge, entry.vm_id, entry.epoch)
                 attend.begin_attending(charge, entry.vm_id)
-            charge.tell_changes()
         case HoldWanted(pool_id=pool_id, request_id=request_id):
             charge.uplink.send(HoldRequest(host_id=charge.host_id, pool_id=pool_id, request_id=request_id))
         case SightingsChanged(sightings=sightings):

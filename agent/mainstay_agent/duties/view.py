@@ -27,9 +27,6 @@ class Changes:
     reports: tuple[GuestReport, ...]
     removed: bool
 
-    def __bool__(self) -> bool:
-        return bool(self.reports) or self.removed
-
 
 class View:
     def __init__(self, stop_was_ordered: Callable[[str], bool], remembered: Iterable[GuestReport]) -> None:
@@ -86,10 +83,10 @@ class View:
         self._in_flight.pop(vm_id, None)
         self._dirty.add(vm_id)
 
-    def fenced(self, vm_id: str, epoch: int) -> None:
-        """Killed for safety: whatever the hypervisor says of that death."""
-        self._fenced[vm_id] = epoch
-        self._dirty.add(vm_id)
+    def fenced(self, report: GuestReport) -> None:
+        """It is gone, and that was a fence whatever the hypervisor will say of it."""
+        self._fenced[report.vm_id] = report.epoch
+        self.sight(report)
 
     def take_changes(self) -> Changes:
         news, reports, removed = [], [], False
