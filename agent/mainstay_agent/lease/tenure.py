@@ -186,11 +186,13 @@ class Tenure:
         return replace(self, sequence=renewal.sequence, renewal=renewal, renew_at=now + profile.renew_seconds)
 
     def acknowledged(self, sequence: int, profile: LeaseProfile) -> Tenure:
-        """Only for the tenure it was begun under: the word of a dropped lease prolongs nothing."""
+        """Only for the tenure it was begun under, and while that stands: a word for a lease that has lapsed or is ending prolongs nothing.
+
+        (Else a daemon that is started again before the lease is dropped would find it alive, long after a witness called it dead.)"""
         renewal = self.renewal
         if renewal is None or renewal.sequence != sequence:
             return self
-        if renewal.generation != self.generation:
+        if renewal.generation != self.generation or self.condemned is not None:
             return replace(self, renewal=None)
         return replace(
             self,
@@ -226,7 +228,7 @@ class Tenure:
     def granted(self, request_id: int, hold_seconds: float) -> Tenure:
         """Counted from the request, and only on top of a lease that lives."""
         asked_at = dict(self.holds).get(request_id)
-        if asked_at is None or self.lapses_at is None or not self.is_fresh:
+        if asked_at is None or self.lapses_at is None or self.condemned is not None or not self.is_fresh:
             return self
         until = asked_at + hold_seconds
         return replace(self, granted_until=until if self.granted_until is None else max(until, self.granted_until))

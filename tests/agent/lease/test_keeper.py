@@ -167,6 +167,20 @@ def test_the_word_of_a_dropped_lease_prolongs_nothing() -> None:
     assert isinstance(host.authorise(KILL_LINE + 2.6, epoch=2), Refused)
 
 
+def test_a_daemon_started_again_does_not_find_a_lapsed_lease_alive() -> None:
+    host = a_host()
+    late = host.begin_renewal(L - 1)
+    host.tick(L)
+
+    host.acknowledge(late, L + 0.1)
+    host.keeper = host.keeper.restarted()
+    host.read(BLANK, L + 0.2)
+    host.tick(L + 0.2 + DRAINED)
+    host.renew(L + 0.3 + DRAINED)
+
+    assert host.generation == 2
+
+
 def test_a_start_in_flight_is_not_shown_gone_by_the_process_table() -> None:
     host = a_host()
     host.authorise(0.1)
