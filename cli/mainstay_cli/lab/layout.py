@@ -1,6 +1,6 @@
 """Every name, address and path of one lab, computed from its id: what is not here has no fixed place.
 
-Network namespaces carry the lab's id; all interfaces live inside them, so their names need none."""
+Network namespaces carry the lab's id; all interfaces but one live inside them, so their names need none."""
 
 from __future__ import annotations
 
@@ -90,6 +90,15 @@ class Layout:
     def controller_ips(self) -> tuple[str, ...]:
         """Addresses of the fabric itself, one for each of up to three controllers."""
         return tuple(f"{self.network}.{last}" for last in (1, 2, 3))
+
+    @property
+    def desk_ip(self) -> str:
+        """This machine's own address on the management network: from here clients and browsers reach the controllers."""
+        return f"{self.network}.254"
+
+    @property
+    def desk_cable(self) -> str:
+        return f"mainstay-{self.lab_id}"
 
     @property
     def control_socket(self) -> Path:

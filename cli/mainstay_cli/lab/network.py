@@ -14,6 +14,7 @@ OUT_OF_BAND = "oob"
 
 async def lay(layout: Layout) -> None:
     await _ip_batch([f"netns add {name}" for name in layout.netns_names()])
+    await _ip_batch(_desk_script(layout))
     await _ip_batch(_fabric_script(layout), netns=layout.fabric)
     ends = [_ip_batch(_host_script(place), netns=place.netns) for place in layout.hosts]
     bmc_ends = [_ip_batch(_bmc_script(place), netns=place.bmc_netns) for place in layout.hosts]
@@ -37,10 +38,20 @@ def _fabric_script(layout: Layout) -> list[str]:
     script = ["link set lo up", *_bridge(MANAGEMENT), *_bridge(OUT_OF_BAND)]
     script += [f"address add {ip}/24 dev {MANAGEMENT}" for ip in layout.controller_ips]
     script += [f"address add {layout.oob_network}.1/24 dev {OUT_OF_BAND}"]
+    script += [f"link set desk master {MANAGEMENT}", "link set desk up"]
     for place in layout.hosts:
         script += _cable(place.cable, "eth0", place.netns, MANAGEMENT)
         script += _cable(place.bmc_cable, "eth0", place.bmc_netns, OUT_OF_BAND)
     return script
+
+
+def _desk_script(layout: Layout) -> list[str]:
+    """It vanishes with the fabric."""
+    return [
+        f"link add {layout.desk_cable} type veth peer name desk netns {layout.fabric}",
+        f"address add {layout.desk_ip}/24 dev {layout.desk_cable}",
+        f"link set {layout.desk_cable} up",
+    ]
 
 
 def _host_script(place: HostPlace) -> list[str]:
