@@ -67,8 +67,10 @@ def speaks_for(agent_id: str, host: Host) -> bool:
 
 
 def introduced(host: Host, arrival: HostArrival) -> Host:
+    """At its first arrival it tells its name; what an operator called it later stays."""
     return replace(
         host,
+        name=arrival.name if host.boot_id is None and arrival.name else host.name,
         boot_id=arrival.boot_id,
         ip=arrival.ip or host.ip,
         url=arrival.url or host.url,

@@ -25,7 +25,7 @@ from mainstay_controller.operations.errors import (
     PermissionDenied,
     ResourceUnavailable,
 )
-from mainstay_controller.operations.jobs import Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.living import (
     living_cluster,
@@ -201,7 +201,9 @@ async def _write(new: NewVm, found: Checked, asker: Asker, now: datetime, cloud:
         nic = await a_nic(new.zone_id, new.wish.pod_id, new.ip, store, cloud.rng)
         vm = await store.vms.add(_vm(vm_id, new, found, nic, now, cloud))
         await store.volumes.add_all(_volumes(vm, new, found.template, cloud))
-        return await add_vm_job(job, EVENT, vm, store, cloud)
+        job = await add_vm_job(job, EVENT, vm, store, cloud)
+    cloud.fleet.bells.ring(JOBS)
+    return job
 
 
 def _vm(vm_id: VmId, new: NewVm, found: Checked, nic: Nic, now: datetime, cloud: Cloud) -> Vm:
@@ -248,6 +250,7 @@ def _volumes(vm: Vm, new: NewVm, template: Template, cloud: Cloud) -> list[Volum
         vm_id=vm.id,
         template_id=template.id,
         size_bytes=root_bytes,
+        format=template.format.lower(),
     )
     if new.data_disk_gib is None:
         return [root]
