@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
-from mainstay_controller.api.answers import Rows, rows_of
+from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.states import AllocationState
-from mainstay_controller.operations import add_cluster
+from mainstay_controller.operations import add_cluster, remove_place, update_places
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -73,4 +74,42 @@ async def add(request: AddCluster, caller: Caller, cloud: Cloud) -> Rows[views.C
     return rows_of(await views.clusters([cluster], caller, cloud))
 
 
-COMMANDS = (add, list_clusters)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateCluster:
+    id: Annotated[ClusterId, "the ID of the cluster"]
+    cluster_name: Annotated[str | None, "the new name of the cluster"] = None
+    cluster_type: Annotated[str | None, "CloudManaged or ExternalManaged"] = None
+    allocation_state: Annotated[AllocationState | None, "Enabled or Disabled"] = None
+    managed_state: Annotated[str | None, "Managed or Unmanaged"] = None
+    fence_policy: Annotated[str | None, "keep or fence"] = None
+    lease_profile: Annotated[str | None, "fast, standard or tolerant"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteCluster:
+    id: Annotated[ClusterId, "the ID of the cluster"]
+
+
+@command("updateCluster", roles=ROOT)
+async def update(request: UpdateCluster, caller: Caller, cloud: Cloud) -> views.ClusterView:
+    """Changes a cluster, or enables or disables it for new guests."""
+    change = update_places.ClusterChange(
+        name=request.cluster_name,
+        cluster_type=request.cluster_type,
+        allocation_state=request.allocation_state,
+        managed_state=request.managed_state,
+        fence_policy=request.fence_policy,
+        lease_profile=request.lease_profile,
+    )
+    cluster = await update_places.update_cluster(await cloud.store.clusters.by_id(request.id), change, cloud)
+    return await one(views.clusters, cluster, caller, cloud)
+
+
+@command("deleteCluster", roles=ROOT)
+async def delete(request: DeleteCluster, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes an empty cluster."""
+    await remove_place.remove_cluster(request.id, cloud)
+    return Success()
+
+
+COMMANDS = (add, list_clusters, update, delete)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
-from mainstay_controller.api.answers import Accepted, Rows, accepted, rows_of
+from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
@@ -17,7 +17,7 @@ from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
-from mainstay_controller.operations import add_host, drain_host, update_host
+from mainstay_controller.operations import add_host, drain_host, remove_host, update_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.set_allocation_state import set_host_allocation
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
@@ -158,4 +158,17 @@ async def cancel_maintenance(request: OneHost, caller: Caller, cloud: Cloud) -> 
     return await one(views.hosts, await drain_host.cancel(request.id, cloud), caller, cloud)
 
 
-COMMANDS = (add, list_hosts, update, prepare_for_maintenance, cancel_maintenance)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteHost:
+    id: Annotated[HostId, "the ID of the host"]
+    forced: Annotated[bool, "without maintenance first; a host that may run a guest stays nevertheless"] = False
+
+
+@command("deleteHost", roles=ROOT)
+async def delete(request: DeleteHost, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes a host that runs nothing; its agent is turned away from then on."""
+    await remove_host.remove_host(request.id, cloud, forced=request.forced)
+    return Success()
+
+
+COMMANDS = (add, list_hosts, update, delete, prepare_for_maintenance, cancel_maintenance)

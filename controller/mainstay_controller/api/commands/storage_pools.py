@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
+from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
@@ -13,7 +14,7 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
-from mainstay_controller.operations import create_storage_pool
+from mainstay_controller.operations import create_storage_pool, remove_place
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -82,4 +83,17 @@ async def create(request: CreateStoragePool, caller: Caller, cloud: Cloud) -> vi
     return await one(views.storage_pools, pool, caller, cloud)
 
 
-COMMANDS = (create, list_storage_pools)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteStoragePool:
+    id: Annotated[PoolId, "the ID of the storage pool"]
+    forced: Annotated[bool, "taken for false: a pool with volumes is not deleted"] = False
+
+
+@command("deleteStoragePool", roles=ROOT)
+async def delete(request: DeleteStoragePool, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes a storage pool without volumes."""
+    await remove_place.remove_storage_pool(request.id, cloud)
+    return Success()
+
+
+COMMANDS = (create, list_storage_pools, delete)

@@ -26,7 +26,7 @@ from mainstay_controller.domain.ids import (
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
+from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
 from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied
@@ -121,6 +121,18 @@ class OneVirtualMachine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateVirtualMachine:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    name: Annotated[str | None, "the new host name"] = None
+    display_name: Annotated[str | None, "the name shown for it"] = None
+    group: Annotated[str | None, "the group it is shown in"] = None
+    ha_enable: Annotated[bool | None, "whether it is restarted when its host fails"] = None
+    user_data: Annotated[str | None, "user data, in Base64", Length(32768)] = None
+    delete_protection: Annotated[bool | None, "whether it is protected from deletion"] = None
+    details: Annotated[dict[str, str] | None, "details, instead of those it has", Length(4096)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrateVirtualMachine:
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
     host_id: Annotated[HostId | None, "the host to migrate it to; without one the planner chooses"] = None
@@ -203,6 +215,21 @@ async def migrate_virtual_machine(request: MigrateVirtualMachine, caller: Caller
     return accepted(job)
 
 
+@command("updateVirtualMachine", roles=USERS)
+async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Changes a virtual machine; name and user data only when it is Stopped."""
+    changes = update_vm.VmChanges(
+        name=request.name,
+        display_name=request.display_name,
+        group=request.group,
+        ha_enabled=request.ha_enable,
+        user_data=request.user_data,
+        delete_protection=request.delete_protection,
+        details=request.details,
+    )
+    return await one(views.virtual_machines, await update_vm.update_vm(request.id, changes, cloud), caller, cloud)
+
+
 def _wish(caller: Caller, pod_id: PodId | None, cluster_id: ClusterId | None, host_id: HostId | None) -> Wish:
     """Places are named by root administrators; what they name is used even if it is Disabled."""
     is_root = caller.role is Role.ROOT_ADMIN
@@ -221,5 +248,6 @@ COMMANDS = (
     destroy_virtual_machine,
     expunge_virtual_machine,
     recover_virtual_machine,
+    update_virtual_machine,
     migrate_virtual_machine,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
+from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
@@ -13,7 +14,7 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ZoneId
 from mainstay_controller.domain.states import AllocationState
-from mainstay_controller.operations import create_zone
+from mainstay_controller.operations import create_zone, remove_place, update_places
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -71,4 +72,48 @@ async def create(request: CreateZone, caller: Caller, cloud: Cloud) -> views.Zon
     return await one(views.zones, zone, caller, cloud)
 
 
-COMMANDS = (create, list_zones)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateZone:
+    id: Annotated[ZoneId, "the ID of the zone"]
+    name: Annotated[str | None, "the new name of the zone"] = None
+    dns1: Annotated[str | None, "the first DNS server for guests"] = None
+    dns2: Annotated[str | None, "the second DNS server for guests"] = None
+    internal_dns1: Annotated[str | None, "the first DNS server for system VMs"] = None
+    internal_dns2: Annotated[str | None, "the second DNS server for system VMs"] = None
+    guest_cidr_address: Annotated[str | None, "the guest CIDR of the zone"] = None
+    allocation_state: Annotated[AllocationState | None, "Enabled or Disabled"] = None
+    local_storage_enabled: Annotated[bool | None, "whether local storage of hosts is used"] = None
+    details: Annotated[dict[str, str] | None, "details, instead of those it has"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteZone:
+    id: Annotated[ZoneId, "the ID of the zone"]
+
+
+@command("updateZone", roles=ROOT)
+async def update(request: UpdateZone, caller: Caller, cloud: Cloud) -> views.ZoneView:
+    """Changes a zone, or enables or disables it for new guests."""
+    change = update_places.ZoneChange(
+        name=request.name,
+        dns1=request.dns1,
+        dns2=request.dns2,
+        internal_dns1=request.internal_dns1,
+        internal_dns2=request.internal_dns2,
+        guest_cidr=request.guest_cidr_address,
+        allocation_state=request.allocation_state,
+        local_storage_enabled=request.local_storage_enabled,
+        details=request.details,
+    )
+    zone = await update_places.update_zone(await cloud.store.zones.by_id(request.id), change, cloud)
+    return await one(views.zones, zone, caller, cloud)
+
+
+@command("deleteZone", roles=ROOT)
+async def delete(request: DeleteZone, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes an empty zone."""
+    await remove_place.remove_zone(request.id, cloud)
+    return Success()
+
+
+COMMANDS = (create, list_zones, update, delete)

@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.views.in_words import Facts, in_words, names_in
 from mainstay_controller.api.views.related import names_of
 from mainstay_controller.domain.records import Decision, Incident, Json
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import any_of
-
-Facts = dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +27,15 @@ class DecisionView:
     virtual_machine_name: str | None
     created: datetime
     trigger: str
-    evidence: tuple[Facts, ...]
+    evidence: tuple[dict[str, Json], ...]
     rule: str
-    alternatives: tuple[Facts, ...]
+    alternatives: tuple[dict[str, Json], ...]
     decision: str
     target_host_id: str | None
     target_host_name: str | None
     epoch: int | None
-    proof: Facts
-    phases: tuple[Facts, ...]
+    proof: dict[str, Json]
+    phases: tuple[dict[str, Json], ...]
     outcome: str
     attempts: int
     retry_at: datetime | None
@@ -55,9 +54,9 @@ class IncidentView:
     virtual_machine_id: str | None
     virtual_machine_name: str | None
     trigger: str
-    proof: Facts
-    evidence: tuple[Facts, ...]
-    timeline: tuple[Facts, ...]
+    proof: dict[str, Json]
+    evidence: tuple[dict[str, Json], ...]
+    timeline: tuple[dict[str, Json], ...]
     outcome: str
     closed: datetime | None
     retry_at: datetime | None
@@ -70,6 +69,8 @@ async def incidents(records: Sequence[Incident], caller: Caller, cloud: Cloud) -
     vms = await names_of(cloud.store.vms, (incident.vm_id for incident in records))
     found = await cloud.store.decisions.find(any_of("incident_id", [incident.id for incident in records]))
     shown = await decisions(found, caller, cloud)
+    spoken_of = (fact for each in records for fact in (each.proof, *each.evidence, *each.timeline))
+    names = await names_in(spoken_of, cloud)
     return [
         IncidentView(
             id=incident.id,
@@ -80,9 +81,9 @@ async def incidents(records: Sequence[Incident], caller: Caller, cloud: Cloud) -
             virtual_machine_id=incident.vm_id,
             virtual_machine_name=vms.get(incident.vm_id),
             trigger=incident.trigger,
-            proof=incident.proof,
-            evidence=incident.evidence,
-            timeline=incident.timeline,
+            proof=in_words(incident.proof, names),
+            evidence=tuple(in_words(each, names) for each in incident.evidence),
+            timeline=tuple(in_words(each, names) for each in incident.timeline),
             outcome=incident.outcome,
             closed=incident.closed,
             retry_at=incident.retry_at,
@@ -97,6 +98,8 @@ async def decisions(records: Sequence[Decision], _caller: Caller, cloud: Cloud) 
     vms = await names_of(cloud.store.vms, (decision.vm_id for decision in records))
     targets = (str(alternative.get("target")) for decision in records for alternative in decision.alternatives)
     hosts = await names_of(cloud.store.hosts, (*(decision.target_host_id for decision in records), *targets))
+    spoken_of = (fact for each in records for fact in (each.proof, *each.evidence, *each.alternatives, *each.phases))
+    names = await names_in(spoken_of, cloud)
     return [
         DecisionView(
             id=decision.id,
@@ -105,15 +108,15 @@ async def decisions(records: Sequence[Decision], _caller: Caller, cloud: Cloud) 
             virtual_machine_name=vms.get(decision.vm_id),
             created=decision.created,
             trigger=decision.trigger,
-            evidence=decision.evidence,
+            evidence=tuple(in_words(each, names) for each in decision.evidence),
             rule=decision.rule,
-            alternatives=tuple(_named(each, hosts) for each in decision.alternatives),
+            alternatives=tuple(_named(in_words(each, names), hosts) for each in decision.alternatives),
             decision=decision.decision,
             target_host_id=decision.target_host_id,
             target_host_name=hosts.get(decision.target_host_id),
             epoch=decision.epoch,
-            proof=decision.proof,
-            phases=decision.phases,
+            proof=in_words(decision.proof, names),
+            phases=tuple(in_words(each, names) for each in decision.phases),
             outcome=decision.outcome,
             attempts=decision.attempts,
             retry_at=decision.retry_at,
