@@ -7,7 +7,7 @@ import click
 from mainstay_cli.client import Client, connected, text
 from mainstay_cli.lookups import vm_called
 from mainstay_cli.profile import Profile
-from mainstay_cli.running import profile_named, profile_option, run
+from mainstay_cli.running import chosen_profile, run
 from mainstay_cli.story import explanation
 from mainstay_runtime.clock import SystemClock
 
@@ -19,10 +19,9 @@ def explain() -> None:
 
 @explain.command()
 @click.argument("name")
-@profile_option
-def vm(name: str, profile: str | None) -> None:
+def vm(name: str) -> None:
     """Tell the story of the virtual machine NAME."""
-    run(_explain_vm(name, profile_named(profile)))
+    run(_explain_vm(name, chosen_profile()))
 
 
 async def _explain_vm(name: str, profile: Profile) -> None:

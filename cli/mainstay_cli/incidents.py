@@ -6,7 +6,7 @@ import click
 
 from mainstay_cli.client import connected
 from mainstay_cli.profile import Profile
-from mainstay_cli.running import profile_named, profile_option, run
+from mainstay_cli.running import chosen_profile, run
 from mainstay_cli.story import incident_story
 from mainstay_cli.watch import follow_incidents
 from mainstay_runtime.clock import SystemClock
@@ -16,10 +16,9 @@ from mainstay_runtime.clock import SystemClock
 @click.option("--open", "only_open", is_flag=True, help="Only those that are not closed yet.")
 @click.option("--last", default=5, show_default=True, help="So many of the newest.")
 @click.option("--follow", "-f", is_flag=True, help="Tell what happens from now on, line by line, until interrupted.")
-@profile_option
-def incidents(only_open: bool, last: int, follow: bool, profile: str | None) -> None:
+def incidents(only_open: bool, last: int, follow: bool) -> None:
     """What failed, and what was done about it."""
-    run(_follow(profile_named(profile)) if follow else _tell(profile_named(profile), only_open, last))
+    run(_follow(chosen_profile()) if follow else _tell(chosen_profile(), only_open, last))
 
 
 async def _tell(profile: Profile, only_open: bool, last: int) -> None:

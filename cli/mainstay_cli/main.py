@@ -10,7 +10,7 @@ import click
 
 from mainstay_cli.call import Asked, call, list_commands
 from mainstay_cli.output import Style
-from mainstay_cli.running import profile_named, profile_option, run
+from mainstay_cli.running import chosen_profile, run
 
 OWN = {
     "explain": ("mainstay_cli.explain:explain", "Why is this virtual machine where it is?"),
@@ -39,8 +39,9 @@ class OwnWordsFirst(click.Group):
 
 
 @click.group(cls=OwnWordsFirst)
+@click.option("--profile", "-p", help="Which profile of ~/.config/mainstay/profiles.ini to use.")
 @click.version_option(package_name="mainstay-cli")
-def main() -> None:
+def main(profile: str | None) -> None:
     """Ask a Mainstay controller, or show one at work.
 
     Any command of the API can be called: `mainstay list hosts state=Up`, `mainstay stopVirtualMachine id=...`;
@@ -49,10 +50,9 @@ def main() -> None:
 
 @main.command()
 @click.argument("containing", default="")
-@profile_option
-def apis(containing: str, profile: str | None) -> None:
+def apis(containing: str) -> None:
     """Commands of the API that you may call."""
-    run(list_commands(profile_named(profile), containing))
+    run(list_commands(chosen_profile(), containing))
 
 
 def _api_command(first: str) -> click.Command:
@@ -64,10 +64,7 @@ def _api_command(first: str) -> click.Command:
     @click.option("--columns", default="", help="Which columns a table shows: name,state,...")
     @click.option("--no-wait", is_flag=True, help="Do not wait for the job; tell its id.")
     @click.option("--help", "wants_help", is_flag=True, help="Tell the parameters of the command.")
-    @profile_option
-    def api_command(
-        words: tuple[str, ...], output: str, columns: str, no_wait: bool, wants_help: bool, profile: str | None
-    ) -> None:
+    def api_command(words: tuple[str, ...], output: str, columns: str, no_wait: bool, wants_help: bool) -> None:
         asked = Asked(
             words=(first, *words),
             style=Style(output),
@@ -75,7 +72,7 @@ def _api_command(first: str) -> click.Command:
             waits=not no_wait,
             wants_help=wants_help,
         )
-        run(call(asked, profile_named(profile)))
+        run(call(asked, chosen_profile()))
 
     return api_command
 

@@ -29,8 +29,9 @@ def profiles_path(environment: Mapping[str, str]) -> Path:
 
 def read_profile(name: str | None, environment: Mapping[str, str] = os.environ) -> Profile:
     """Raises BadInput, saying what to do."""
-    wanted = name or environment.get("MAINSTAY_PROFILE") or DEFAULT_NAME
-    written = _read(profiles_path(environment), wanted)
+    kept = _parser(profiles_path(environment))
+    wanted = name or environment.get("MAINSTAY_PROFILE") or _usual_name(kept)
+    written = kept[wanted] if kept.has_section(wanted) else {}
     values = {
         "url": environment.get("MAINSTAY_URL") or written.get("url", ""),
         "apikey": environment.get("MAINSTAY_API_KEY") or written.get("apikey", ""),
@@ -56,9 +57,10 @@ def write_profile(name: str, profile: Profile, environment: Mapping[str, str] = 
     return path
 
 
-def _read(path: Path, name: str) -> Mapping[str, str]:
-    parser = _parser(path)
-    return parser[name] if parser.has_section(name) else {}
+def _usual_name(kept: configparser.ConfigParser) -> str:
+    """`default`; or the only one there is."""
+    names = kept.sections()
+    return names[0] if len(names) == 1 else DEFAULT_NAME
 
 
 def _parser(path: Path) -> configparser.ConfigParser:

@@ -11,19 +11,20 @@ from mainstay_cli.client import JobFailed
 from mainstay_cli.profile import Profile, read_profile
 from mainstay_runtime.errors import MainstayError
 
-profile_option = click.option("--profile", "-p", help="Which profile of ~/.config/mainstay/profiles.ini to use.")
-
 
 def run(work: Coroutine[object, object, None]) -> None:
     """Run to the end; what went wrong is one line and exit code 1."""
     try:
         asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise click.exceptions.Exit(130) from None
     except (MainstayError, JobFailed) as error:
         raise click.ClickException(str(error)) from error
 
 
-def profile_named(name: str | None) -> Profile:
+def chosen_profile() -> Profile:
+    """The one that `mainstay --profile` names."""
     try:
-        return read_profile(name)
+        return read_profile(click.get_current_context().find_root().params.get("profile"))
     except MainstayError as error:
         raise click.ClickException(str(error)) from error

@@ -4,7 +4,7 @@ Nothing is made up here: each line repeats a fact of the record, with its number
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mainstay_cli.client import Json, Row, nested, text
 
@@ -41,7 +41,7 @@ def decision_story(decision: Row) -> Iterator[str]:
     yield from _told("known", (text(each, "text") for each in nested(decision, "evidence")))
     yield from _told("proof", [_fact(decision.get("proof"), "text") or "none"])
     yield from _told("rule", [text(decision, "rule")])
-    yield from _told("considered", (_alternative(each) for each in nested(decision, "alternatives")))
+    yield from _told("considered", _considered(nested(decision, "alternatives")))
     yield from _told("decided", [_verdict(decision)])
     yield from _told("took", (_phase(each) for each in nested(decision, "phases")))
     yield from _told("outcome", [_outcome(decision)])
@@ -84,17 +84,28 @@ def _outcome(decision: Row) -> str:
     return OUTCOMES.get(outcome, outcome) + (f" after {attempts} attempts" if attempts > 1 else "")
 
 
-def _alternative(alternative: Row) -> str:
-    name = text(alternative, "targetname") or text(alternative, "name") or text(alternative, "target")
-    reasons = [
-        f"{text(reason, 'code')} (needs {text(reason, 'need')}, has {text(reason, 'have')})"
-        for reason in nested(alternative, "rejected_by")
-    ]
-    return f"{name}: {'; '.join(reasons) or 'would do'}"
+def _considered(alternatives: Sequence[Row]) -> Iterator[str]:
+    """Hosts that were rejected for the same reason are told together."""
+    by_reason: dict[str, list[str]] = {}
+    for alternative in alternatives:
+        name = text(alternative, "targetname") or text(alternative, "name") or text(alternative, "target")
+        by_reason.setdefault(_why_not(alternative), []).append(name)
+    for reason, names in by_reason.items():
+        yield f"{', '.join(names)}: {reason}"
+
+
+def _why_not(alternative: Row) -> str:
+    reasons = nested(alternative, "rejected_by")
+    return "; ".join(_reason(each) for each in reasons) or "would do"
+
+
+def _reason(reason: Row) -> str:
+    return f"{text(reason, 'code')} (needs {text(reason, 'need')}, has {text(reason, 'have')})"
 
 
 def _phase(phase: Row) -> str:
-    return f"{stopwatch(phase.get('elapsed_ms'))}  {text(phase, 'name')}"
+    told = text(phase, "text")
+    return f"{stopwatch(phase.get('elapsed_ms'))}  {text(phase, 'name')}{f': {told}' if told else ''}"
 
 
 def _fact(facts: Json, key: str) -> str:
