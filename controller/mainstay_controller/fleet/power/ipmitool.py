@@ -91,13 +91,12 @@ class Ipmitool:
 
 
 def code_of(ran: Ran) -> str:
+    """Whether it was the address, the user or the password that was wrong, ipmitool does not tell."""
     if ran.status is None:
         return "timeout"
     if ran.status == 0:
         return "ok"
-    if "RAKP" in ran.said or "nauthorized" in ran.said or "password" in ran.said.lower():
-        return "auth"
-    return "timeout" if "timeout" in ran.said.lower() or "Unable to establish" in ran.said else "error"
+    return "no-session" if "Unable to establish" in ran.said else "error"
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
