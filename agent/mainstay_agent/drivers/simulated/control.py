@@ -117,6 +117,7 @@ def _shown(host: SimulatedHost) -> dict[str, object]:
         "powered": host.powered.is_set(),
         "network_up": host.network_up,
         "hypervisor_answers": host.daemon_answers.is_set(),
+        "storage_faults": {pool_id or "all": condition for pool_id, condition in host.storage_faults().items()},
         "guests": [
             {"vm_id": copy.spec.vm_id, "name": copy.spec.name, "epoch": copy.spec.epoch, "state": copy.state}
             for copy in host.copies.values()

@@ -120,6 +120,10 @@ class SimulatedHost:
     def storage(self, pool_id: str) -> StorageCondition:
         return self._storage.get(pool_id, self._storage.get("", StorageCondition.OK))
 
+    def storage_faults(self) -> dict[str, StorageCondition]:
+        """By pool; "" is every pool not named."""
+        return {pool_id: how for pool_id, how in self._storage.items() if how is not StorageCondition.OK}
+
     def set_storage(self, condition: StorageCondition, pool_id: str | None = None) -> None:
         """Of one pool, or of all."""
         if pool_id is None:
