@@ -1,7 +1,6 @@
 """A setting that an operator may change: its name, its bounds and where it applies; how its value is read from text and written.  Pure.
 
-Each field of `operations.settings.Settings` is annotated with one; registry, API and documentation are read from those annotations.  All of
-them take effect without a restart."""
+Each field of `operations.settings.Settings` is annotated with one; registry, API and documentation are read from those annotations."""
 
 from __future__ import annotations
 
@@ -24,7 +23,8 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunable:
-    """`told`: a sentence for operators.  `theirs`: CloudStack's default, where ours differs.  `secret`: encrypted at rest, shown to root only."""
+    """`told`: a sentence for operators.  `theirs`: CloudStack's default, where ours differs.  `at_start`: read when a controller starts, because
+    its agents have been told; all others take effect within a second or two."""
 
     name: str
     told: str
@@ -35,7 +35,7 @@ class Tunable:
     choices: tuple[str, ...] = ()
     scope: Scope = Scope.GLOBAL
     theirs: str = ""
-    secret: bool = False
+    at_start: bool = False
 
     def read(self, text: str, kind: type) -> Value:
         """Raises ValueError with what is allowed."""

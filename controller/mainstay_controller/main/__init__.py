@@ -22,7 +22,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
 from mainstay_controller.operations.membership import join, leave
-from mainstay_controller.operations.settings import Settings
+from mainstay_controller.operations.tune import settings_kept
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.server import serving
 from mainstay_controller.store.sql.engine import open_store
@@ -84,7 +84,7 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
     authority = Authority.open(chosen.state_dir / "authority.pem", clock, rng)
     store = await open_store(chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}")
     try:
-        tuned = Settings()
+        tuned = await settings_kept(store)
         name = chosen.name or node()
         address = chosen.advertise or f"{node()}:{chosen.agent_port}"
         me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)

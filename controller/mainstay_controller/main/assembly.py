@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.dispatch import Dispatcher
-from mainstay_controller.api.identify import by_signature
+from mainstay_controller.api.identify import by_credentials
 from mainstay_controller.api.job_works import job_works
 from mainstay_controller.api.server import ApiServer
 from mainstay_controller.fleet.enrolment import EnrolmentBook
@@ -22,6 +22,7 @@ from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.loops.incidents import Desk
 from mainstay_controller.loops.jobs import work_on_jobs
 from mainstay_controller.loops.membership import keep_membership
+from mainstay_controller.loops.upkeep import keep_up
 from mainstay_controller.operations.admit_host import HostGate
 from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
@@ -83,7 +84,7 @@ def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
 
 
 def api(cloud: Cloud) -> ApiServer:
-    return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_signature), CollectorRegistry())
+    return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_credentials), CollectorRegistry())
 
 
 def loops(cloud: Cloud) -> list[Work]:
@@ -92,7 +93,8 @@ def loops(cloud: Cloud) -> list[Work]:
         partial(watch_heartbeats, cloud),
         partial(hear_hosts, cloud),
         Desk(cloud).run,
-        partial(work_on_jobs, JobEngine(cloud, job_works(ALL)), cloud.clock),
+        partial(work_on_jobs, JobEngine(cloud, job_works(ALL))),
         partial(keep_membership, cloud),
         partial(watch_certificates, cloud),
+        partial(keep_up, cloud),
     ]

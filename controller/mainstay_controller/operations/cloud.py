@@ -20,8 +20,10 @@ class ThisController:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Cloud:
+    """`settings` is what holds now; it is replaced as a whole when an operator changes something (operations.tune).  The rest stays."""
+
     store: Store
     fleet: Fleet
     clock: Clock

@@ -5,11 +5,13 @@ replaced as a whole when an operator changes something (`operations.tune`), so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, get_args, get_type_hints
 
 from mainstay_controller.domain.placement.snapshot import Algorithm
-from mainstay_controller.domain.tunable import Scope, Tunable
+from mainstay_controller.domain.tunable import Scope, Tunable, Value
 
 HA, CAPACITY, VMS, API, AGENTS, STORAGE = (
     "High availability",
@@ -33,6 +35,7 @@ class Settings:
             low=0.1,
             high=600,
             theirs="60",
+            at_start=True,
             told="How often an agent beats.",
         ),
     ] = 1.0
@@ -44,6 +47,7 @@ class Settings:
             low=1.5,
             high=100,
             theirs="2.5",
+            at_start=True,
             told="So many intervals without a beat make a host suspect.",
         ),
     ] = 3.0
@@ -192,6 +196,7 @@ class Settings:
             unit="s",
             low=3,
             high=600,
+            at_start=True,
             told="How long a controller is believed alive after it last said so; others take its work over after that.",
         ),
     ] = 15.0
@@ -438,3 +443,26 @@ class Settings:
             told="Whether cookies are sent over HTTPS only.",
         ),
     ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One setting as it stands above."""
+
+    field: str
+    kind: type
+    default: Value
+    tunable: Tunable
+
+
+@cache
+def declared() -> Mapping[str, Declared]:
+    """Every setting, by the name that operators know."""
+    hints, defaults = get_type_hints(Settings, include_extras=True), Settings()
+    found = {}
+    for each in fields(Settings):
+        kind, tunable = get_args(hints[each.name])
+        found[tunable.name] = Declared(
+            field=each.name, kind=kind, default=getattr(defaults, each.name), tunable=tunable
+        )
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Host
+from mainstay_controller.operations.changes import with_changes
 from mainstay_controller.operations.checks import a_name, tags
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.living import living_host
@@ -22,10 +23,4 @@ class HostChange:
 
 async def update_host(host_id: HostId, change: HostChange, cloud: Cloud) -> Host:
     host = await living_host(host_id, cloud.store)
-    changed = replace(
-        host,
-        name=host.name if change.name is None else a_name("name", change.name),
-        tags=host.tags if change.tags is None else tags("hosttags", change.tags),
-        annotation=host.annotation if change.annotation is None else change.annotation,
-    )
-    return host if changed == host else await cloud.store.hosts.swap(host, changed)
+    return await cloud.store.hosts.swap(host, with_changes(host, change, {"name": a_name, "tags": tags}))
