@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import libvirt
 
@@ -28,6 +29,7 @@ from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidw
 from mainstay_agent.drivers.libvirt.domain_xml import Habitat
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
 from mainstay_agent.drivers.libvirt.meanings import answer_to
+from mainstay_agent.drivers.libvirt.migration import Journey
 from mainstay_agent.drivers.libvirt.records import Intent, Phase, Records
 from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
 from mainstay_agent.drivers.libvirt.volumes import Volumes
@@ -73,6 +75,7 @@ class LibvirtDriver:
         self._records = Records(settings.state_dir)
         self._feed = EventFeed([settings.host_id])
         self._flights: dict[str, Flight] = {}
+        self._journeys: dict[str, Journey] = {}
         self._watch = Watch(settings.host_id, self._records, self._feed, self._start_is_out)
         self._connection = Connection(settings, clock, self._watch.heard)
         self._domain_type = settings.domain_type
@@ -86,15 +89,23 @@ class LibvirtDriver:
     async def open(self) -> None:
         self._records.load()
         self._domain_type = await _domain_type(self._settings)
-        await self._connection.open(OPEN_SECONDS)
-        await self.hosts(ADOPT_SECONDS)
-        await self._look(ADOPT_SECONDS, afresh=True)
-        nursery = await self._while_open.enter_async_context(Nursery(_report_failure))
-        nursery.adopt(self._connection.keep(self._watch.lost, self._back), "libvirt connection")
+        async with AsyncExitStack() as opened:
+            await self._connection.open(OPEN_SECONDS)
+            opened.push_async_callback(self._connection.close)
+            await self._adopt()
+            nursery = await opened.enter_async_context(Nursery(_report_failure))
+            nursery.adopt(self._connection.keep(self._watch.lost, self._back), "libvirt connection")
+            self._while_open = opened.pop_all()
+
+    async def _adopt(self) -> None:
+        try:
+            await self.hosts(ADOPT_SECONDS)
+            await self._look(ADOPT_SECONDS, afresh=True)
+        except (*NO_ANSWER, libvirt.libvirtError) as error:
+            raise Unavailable(f"{self._settings.uri}: {error}") from error
 
     async def close(self) -> None:
         await self._while_open.aclose()
-        await self._connection.close()
         self._feed.close()
 
     def capabilities(self) -> frozenset[str]:
@@ -105,11 +116,9 @@ class LibvirtDriver:
 
     async def _back(self) -> None:
         try:
-            await self._look(ADOPT_SECONDS, afresh=True)
-        except (MainstayError, libvirt.libvirtError) as error:
-            log.warning(
-                "hypervisor is back and does not tell its guests", host=self._settings.host_id, reason=str(error)
-            )
+            await self._adopt()
+        except Unavailable as error:
+            log.warning("hypervisor is back and tells nothing", host=self._settings.host_id, reason=str(error))
         self._watch.back()
 
     # --- questions ---
@@ -221,6 +230,7 @@ class LibvirtDriver:
         outcome = await self._do(lambda line: deeds.forget(line, vm_id), deadline_seconds)
         if outcome.done:
             self._records.drop(vm_id)
+            self._flights.pop(vm_id, None)
         return outcome
 
     # --- migration ---
@@ -246,10 +256,11 @@ class LibvirtDriver:
     ) -> Outcome:
         before = self._records.get(vm_id)
         ours = self._watch.intend(vm_id, Intent.MIGRATE)
+        journey = Journey(vm_id=vm_id, target_url=target_url, target_epoch=target_epoch, bandwidth_mib=bandwidth_mib)
+        self._journeys[vm_id] = journey
         async with background(lambda: self._abort_in_time(vm_id, deadline_seconds)):
-            outcome = await self._do(
-                lambda line: migration.migrate(line, vm_id, target_url, target_epoch, bandwidth_mib), deadline_seconds
-            )
+            outcome = await self._do(lambda line: migration.migrate(line, journey), deadline_seconds)
+        self._journeys.pop(vm_id, None)
         if outcome.done:
             self._watch.is_gone(vm_id)
         elif outcome.state is not RunState.UNKNOWN:
@@ -259,7 +270,7 @@ class LibvirtDriver:
     async def _abort_in_time(self, vm_id: str, deadline_seconds: float) -> None:
         """So that the migration itself still says, before the deadline, what became of it."""
         await self._clock.sleep(deadline_seconds * ABORT_AFTER)
-        outcome = await self._do(lambda line: migration.abort(line, vm_id), deadline_seconds * (1 - ABORT_AFTER))
+        outcome = await self.abort_migration(self._settings.host_id, vm_id, deadline_seconds * (1 - ABORT_AFTER))
         log.info("a migration that takes too long is aborted", vm=vm_id, outcome=outcome.state)
 
     async def migration_status(self, host_id: str, vm_id: str) -> MigrationStatus | None:
@@ -270,7 +281,10 @@ class LibvirtDriver:
             return None
 
     async def abort_migration(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
-        return await self._do(lambda line: migration.abort(line, vm_id), deadline_seconds)
+        if (journey := self._journeys.get(vm_id)) is not None:
+            journey.called_off.set()
+        outcome = await self._do(lambda line: migration.abort(line, vm_id), deadline_seconds)
+        return DONE if journey is not None and outcome is migration.NOT_MIGRATING else outcome
 
     async def drop_incoming(self, host_id: str, vm_id: str, epoch: int, deadline_seconds: float) -> Outcome:
         outcome = await self._do(lambda line: migration.drop(line, vm_id, epoch), deadline_seconds)
@@ -320,7 +334,10 @@ async def _domain_type(settings: LibvirtSettings) -> DomainType:
         return settings.domain_type
     if settings.uri.startswith("test:"):
         return DomainType.TEST
-    return DomainType.KVM if await kvm_runs_guests() else DomainType.QEMU
+    found = Path(settings.state_dir) / "probed-domain-type"  # it does not change before the next boot
+    if not found.exists():
+        found.write_text(DomainType.KVM if await kvm_runs_guests() else DomainType.QEMU)
+    return DomainType(found.read_text())
 
 
 def _report_failure(name: str, error: Exception) -> None:

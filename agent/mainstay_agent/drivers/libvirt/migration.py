@@ -6,6 +6,9 @@ is lost on the way, at most one of them runs."""
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass, field
+
 import libvirt
 
 from mainstay_agent.driver import DONE, MigrationStatus, Outcome, failed, refused, unknown
@@ -37,54 +40,56 @@ def expect(line: libvirt.virConnect, vm_id: str, epoch: int) -> Outcome:
     return destroy(line, vm_id)
 
 
-def migrate(
-    line: libvirt.virConnect, vm_id: str, target_url: str, target_epoch: int, bandwidth_mib: int | None
-) -> Outcome:
-    if (domain := active(line, vm_id)) is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """One migration, as ordered; `called_off` when its order was given up before libvirt had begun."""
+
+    vm_id: str
+    target_url: str
+    target_epoch: int
+    bandwidth_mib: int | None = None
+    called_off: threading.Event = field(default_factory=threading.Event)
+
+
+def migrate(line: libvirt.virConnect, journey: Journey) -> Outcome:
+    if (domain := active(line, journey.vm_id)) is None:
         return NO_SUCH_GUEST
     if domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
         return refused("wrong-state", "only a running guest migrates")
     try:
-        target = libvirt.open(target_url)
+        target = libvirt.open(journey.target_url)
     except libvirt.libvirtError as error:
         return refused("unreachable", str(error))
     try:
-        return _hand_over(domain, target, target_url, target_epoch, bandwidth_mib)
+        return hand_over(domain, target, journey)
     finally:
         target.close()
 
 
-def _hand_over(
-    domain: libvirt.virDomain,
-    target: libvirt.virConnect,
-    target_url: str,
-    target_epoch: int,
-    bandwidth_mib: int | None,
-) -> Outcome:
-    parameters = _parameters(domain, target_url, target_epoch, bandwidth_mib)
-    vm_id = domain.UUIDString()
+def hand_over(domain: libvirt.virDomain, target: libvirt.virConnect, journey: Journey) -> Outcome:
+    parameters = _parameters(domain, journey)
+    if journey.called_off.is_set():
+        return failed("aborted", "before it began")
     try:
-        domain.migrateToURI3(target_url, parameters, FLAGS)
+        domain.migrateToURI3(journey.target_url, parameters, FLAGS)
     except libvirt.libvirtError as error:
         return _what_is_left(domain, error)
     try:
-        target.lookupByUUIDString(vm_id).resume()
+        target.lookupByUUIDString(journey.vm_id).resume()
     except libvirt.libvirtError as error:
         return unknown("not-resumed", f"the source's copy is gone, the target's was not told to run: {error}")
     return DONE
 
 
-def _parameters(
-    domain: libvirt.virDomain, target_url: str, target_epoch: int, bandwidth_mib: int | None
-) -> dict[str, str | int]:
+def _parameters(domain: libvirt.virDomain, journey: Journey) -> dict[str, str | int]:
     live = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE)
-    there = domain_xml.for_target(live, target_epoch, target_url)
+    there = domain_xml.for_target(live, journey.target_epoch, journey.target_url)
     parameters: dict[str, str | int] = {
         libvirt.VIR_MIGRATE_PARAM_DEST_XML: there,
         libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: there,
     }
-    if bandwidth_mib is not None:
-        parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = bandwidth_mib
+    if journey.bandwidth_mib is not None:
+        parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = journey.bandwidth_mib
     return parameters
 
 
