@@ -85,22 +85,21 @@ def _outcome(decision: Row) -> str:
 
 
 def _considered(alternatives: Sequence[Row]) -> Iterator[str]:
-    """Hosts that were rejected for the same reason are told together."""
-    by_reason: dict[str, list[str]] = {}
+    """Hosts rejected for the same need are told together; what each has instead, where they have the same."""
+    by_need: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
     for alternative in alternatives:
-        name = text(alternative, "targetname") or text(alternative, "name") or text(alternative, "target")
-        by_reason.setdefault(_why_not(alternative), []).append(name)
-    for reason, names in by_reason.items():
-        yield f"{', '.join(names)}: {reason}"
+        name = text(alternative, "targetname") or text(alternative, "target")
+        reasons = nested(alternative, "rejected_by")
+        needs = tuple(f"{text(each, 'code')} (needs {text(each, 'need')}" for each in reasons)
+        by_need.setdefault(needs, {})[name] = tuple(text(each, "have") for each in reasons)
+    for needs, had in by_need.items():
+        yield f"{', '.join(had)}: {'; '.join(_reasons(needs, list(had.values())))}"
 
 
-def _why_not(alternative: Row) -> str:
-    reasons = nested(alternative, "rejected_by")
-    return "; ".join(_reason(each) for each in reasons) or "would do"
-
-
-def _reason(reason: Row) -> str:
-    return f"{text(reason, 'code')} (needs {text(reason, 'need')}, has {text(reason, 'have')})"
+def _reasons(needs: Sequence[str], had: Sequence[Sequence[str]]) -> Iterator[str]:
+    for place, need in enumerate(needs):
+        have = {each[place] for each in had}
+        yield f"{need}, has {have.pop()})" if len(have) == 1 else f"{need})"
 
 
 def _phase(phase: Row) -> str:
