@@ -72,6 +72,7 @@ class Fleet:
         self.bells = Bells()  # whatever somebody may wait for
         self._verdicts: dict[tuple[HostId, HostId], frozenset[Verdict]] = {}
         self._holds = Holds()
+        self._leads_until = float("-inf")
         self._profiles: dict[HostId, m.LeaseProfile] = {}
         self._migrations: dict[str, MigrationStep] = {}
 
@@ -294,6 +295,10 @@ class Fleet:
     def lease_timing(self, host_id: HostId) -> LeaseTiming:
         return lease_timing(self._profile_of(host_id))
 
+    def lead_until(self, at: float) -> None:
+        """Our place among the controllers is ours until then; whoever takes over afterwards must not meet new holds of ours."""
+        self._leads_until = at
+
     def bar_holds(self, host_id: HostId) -> None:
         """Before a lease proof is committed: no new hold from here on, until `allow_holds`."""
         self._holds.bar(host_id)
@@ -372,7 +377,7 @@ class Fleet:
         if isinstance(answer, TurnedAway):
             return m.Refused(code=answer.code, detail=answer.detail, retry_after_seconds=answer.retry_after_seconds)
         for facts, arrived in zip(hello.hosts, arrivals, strict=True):
-            self._let_in(arrived, facts.guests, session, PROFILES[answer.profile])
+            self._let_in(arrived, facts.guests, session, answer)
         return self._welcome(answer)
 
     async def received(self, session: AgentSession, up: m.Up) -> None:
@@ -426,11 +431,12 @@ class Fleet:
         arrived: HostArrival,
         guests: tuple[m.GuestReport, ...],
         session: AgentSession,
-        profile: m.LeaseProfile,
+        orientation: Orientation,
     ) -> None:
-        presence = self._hosts.arrived(arrived, session, self._clock.monotonic())
+        held_elsewhere = arrived.host_id in orientation.held_elsewhere
+        presence = self._hosts.arrived(arrived, session, self._clock.monotonic(), held_elsewhere=held_elsewhere)
         presence.report(guests, complete=True)
-        self._profiles[arrived.host_id] = profile
+        self._profiles[arrived.host_id] = PROFILES[orientation.profile]
         self._orders.send_again(arrived.host_id, session.send)
         self.bells.ring(arrived.host_id)
         self.inbox.about(arrived.host_id)
@@ -492,6 +498,8 @@ class Fleet:
         self.inbox.about(presence.host_id).notes.append(note)
 
     def _hold(self, presence: Presence, request: m.HoldRequest, now: float) -> None:
+        if now >= self._leads_until:
+            return
         grant = self._holds.answer(request, self._profiles[presence.host_id], self._hosts, now)
         if grant is not None and presence.session is not None:
             command = m.Command(

@@ -47,11 +47,14 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orientation:
-    """What an agent must know to keep guests safe: its pools, who owns which lease slot, and the lease timing."""
+    """What an agent must know to keep guests safe: its pools, who owns which lease slot, and the lease timing.
+
+    `held_elsewhere`: hosts that another controller answered for until now; its holds may be outstanding."""
 
     profile: str
     mounts: Mapping[HostId, tuple[Mount, ...]]
     lease_names: tuple[tuple[PoolId, int, HostId], ...]
+    held_elsewhere: frozenset[HostId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,9 +88,11 @@ class Presences:
     def get(self, host_id: HostId) -> Presence | None:
         return self._hosts.get(host_id)
 
-    def arrived(self, arrival: HostArrival, session: AgentSession, now: float) -> Presence:
-        """Of an earlier session only `known_since` stays true."""
-        before = self._hosts.get(arrival.host_id)
+    def arrived(
+        self, arrival: HostArrival, session: AgentSession, now: float, *, held_elsewhere: bool = False
+    ) -> Presence:
+        """Of an earlier session only `known_since` stays true, and that only if no other controller held the host meanwhile."""
+        before = None if held_elsewhere else self._hosts.get(arrival.host_id)
         presence = Presence(
             host_id=arrival.host_id,
             contact=Contact.LIVE,

@@ -28,6 +28,7 @@ from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.jobs import JobEngine
 from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.membership import renew
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.authority import Authority
@@ -71,6 +72,7 @@ def a_cloud(
 
 async def open_to_agents(cloud: Cloud) -> None:
     """Whom we answer for is known before the first of them comes."""
+    await renew(cloud, agents_held=0)
     await adopt_hosts(cloud)
     cloud.fleet.open_to_agents(HostGate(cloud))
 

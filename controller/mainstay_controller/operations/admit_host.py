@@ -31,20 +31,23 @@ class HostGate:
                 return TurnedAway(code="unknown-host", detail=detail)
         if not arrivals:
             return TurnedAway(code="unknown-host", detail="an agent must speak for a host")
-        hosts = [await self._connect(arrival) for arrival in arrivals]
-        slots_before = await self._slots(hosts)
-        orientation = await orient(hosts, self.cloud.store)
-        await self._tell_new_slots(hosts, slots_before)
-        return orientation
+        befores = [await self._connect(arrival) for arrival in arrivals]
+        slots_before = await self._slots(befores)
+        orientation = await orient(befores, self.cloud.store)
+        await self._tell_new_slots(befores, slots_before)
+        elsewhere = [before.id for before in befores if before.controller_id != self.cloud.me.id]
+        return replace(orientation, held_elsewhere=frozenset(elsewhere))
 
     async def _connect(self, arrival: HostArrival) -> Host:
+        """Its row as it was before."""
         store = self.cloud.store
         while True:
             host = await store.hosts.by_id(arrival.host_id)
             why = f"agent {arrival.agent_id} connected, boot {arrival.boot_id}"
             into = replace(introduced(host, arrival), controller_id=self.cloud.me.id)
             try:
-                return await change_host(store, host, HostEvent.AGENT_CONNECTED, await store.now(), why, into=into)
+                await change_host(store, host, HostEvent.AGENT_CONNECTED, await store.now(), why, into=into)
+                return host
             except Stale:
                 continue
 

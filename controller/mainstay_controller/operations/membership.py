@@ -13,6 +13,9 @@ from mainstay_controller.domain.records import Controller
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.store.port import Conflict, Stale, Store
 
+LEAD_SHARE = 0.9
+"""Of the lease: clocks differ, and what we say last is still on its way."""
+
 
 class Superseded(Exception):
     """Another process lives under our id, or others took over from us."""
@@ -38,14 +41,21 @@ async def join(store: Store, id: ControllerId, name: str, address: str, lease_se
             continue
 
 
+def lead(cloud: Cloud, since: float) -> None:
+    """`since`: our clock before the store was asked.  We stop leading a little before others may take over."""
+    cloud.fleet.lead_until(since + cloud.settings.controller_lease_seconds * LEAD_SHARE)
+
+
 async def renew(cloud: Cloud, agents_held: int) -> None:
     """Raises Superseded; Stale cannot last, since only we write our row while we live."""
+    since = cloud.clock.monotonic()
     lease = timedelta(seconds=cloud.settings.controller_lease_seconds)
     row = await cloud.store.controllers.by_id(cloud.me.id)
     now = await cloud.store.now()
     if row.epoch != cloud.me.epoch:
         raise Superseded(f"controller {cloud.me.id} lives on under epoch {row.epoch}")
     await cloud.store.controllers.swap(row, replace(row, expires=now + lease, agents_held=agents_held))
+    lead(cloud, since)
 
 
 async def leave(cloud: Cloud) -> None:
