@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -74,12 +75,20 @@ def figures(beats: int) -> Figures:
 
 
 async def answer_questions(questions: Connection, beats: Callable[[], int]) -> None:
-    """Until the other side hangs up."""
+    """For ever."""
     questions.send("ready")
-    while await asyncio.to_thread(questions.poll, None):
-        if questions.recv() == "stop":
-            return
+    while True:
+        await asked(questions)
         questions.send(figures(beats()))
+
+
+async def asked(questions: Connection) -> None:
+    """Returns at the next question.  A process is told to stop, and stops the hard way: gRPC can deadlock when very many calls end
+    together with their loop."""
+    while not questions.poll():  # noqa: ASYNC110 - a pipe of multiprocessing cannot be awaited
+        await asyncio.sleep(0.05)
+    if questions.recv() == "stop":
+        os._exit(0)
 
 
 async def controller(directory: Path, port: int, agents: int, questions: Connection) -> None:
@@ -114,7 +123,6 @@ async def floor(directory: Path, port: int, _agents: int, questions: Connection)
     server.add_secure_port(f"127.0.0.1:{port}", credentials)
     await server.start()
     await answer_questions(questions, lambda: beats)
-    await server.stop(None)
 
 
 async def one_agent(port: int, held: Identity, number: int, every_seconds: float, opened: asyncio.Semaphore) -> None:
@@ -136,16 +144,12 @@ async def agents_of(directory: Path, port: int, agents: int, every_seconds: floa
     opened = asyncio.Semaphore(0)
     began = CLOCK.monotonic()
     async with asyncio.TaskGroup() as group:
-        tasks = [
+        for number, identity in enumerate(held):
             group.create_task(one_agent(port, identity, number, every_seconds, opened))
-            for number, identity in enumerate(held)
-        ]
         for _ in range(agents):
             await opened.acquire()
         questions.send(CLOCK.monotonic() - began)
-        await asyncio.to_thread(questions.recv)
-        for task in tasks:
-            task.cancel()
+        await asked(questions)
 
 
 def run(serve: Callable[..., Coroutine[None, None, None]], args: argparse.Namespace) -> Run:
