@@ -15,11 +15,14 @@ log = logger(__name__)
 
 async def keep_membership(cloud: Cloud) -> None:
     """For ever.  Raises Superseded when another process has taken our place: then this one must end."""
+    alive = await living_addresses(cloud.store)
     while True:
         await cloud.clock.sleep(cloud.settings.controller_lease_seconds / RENEWALS_PER_LEASE)
         try:
             await renew(cloud, agents_held=len(cloud.fleet.connected()))
-            cloud.fleet.controllers = await living_addresses(cloud.store)
-            await adopt_hosts(cloud)
+            before, alive = alive, await living_addresses(cloud.store)
+            cloud.fleet.controllers = alive
+            if alive != before:
+                await adopt_hosts(cloud)
         except (Stale, OutcomeUnknown, Unreachable) as error:
             log.warning("membership was not renewed", error=str(error))

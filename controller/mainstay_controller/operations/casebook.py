@@ -63,12 +63,18 @@ class CaseFile:
 
     async def write(self, store: Store | None = None) -> None:
         """What was noted since the last write."""
-        if self._notes:
-            await self._swap(store, self._noted())
+        if not self._notes:
+            return
+        noted = len(self._notes)
+        try:
+            self.incident = await (store or self.cloud.store).incidents.swap(self.incident, self._noted())
+        except Stale as error:
+            raise CaseLost(self.id) from error
+        del self._notes[:noted]
 
     async def advance(self, event: IncidentEvent, why: str, store: Store | None = None, *proofs: Proof) -> None:
         self.note(why)
-        into = self._noted()
+        into, noted = self._noted(), len(self._notes)
         if proofs:
             into = replace(into, proof=as_facts(proofs[0]), evidence=tuple(as_facts(proof) for proof in proofs))
         if event in (IncidentEvent.FALSE_ALARM, IncidentEvent.SETTLED):
@@ -78,15 +84,7 @@ class CaseFile:
             self.incident = await change_incident(books, self.incident, event, why, into=into)
         except Stale as error:
             raise CaseLost(self.id) from error
-        self._notes.clear()
-
-    async def _swap(self, store: Store | None, into: Incident) -> None:
-        books = store or self.cloud.store
-        try:
-            self.incident = await books.incidents.swap(self.incident, into)
-        except Stale as error:
-            raise CaseLost(self.id) from error
-        self._notes.clear()
+        del self._notes[:noted]
 
     def _noted(self) -> Incident:
         return replace(self.incident, timeline=shortened((*self.incident.timeline, *self._notes)))

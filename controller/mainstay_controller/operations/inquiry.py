@@ -68,10 +68,12 @@ class Inquiry:
                 await self.cloud.clock.sleep(ASK_EVERY_SECONDS)
 
     async def _observers(self) -> list[HostId]:
-        """Neighbours with a slot on one of its pools; of each pool as many as the settings say, those asked already first."""
+        """Neighbours with a slot on one of its pools; of each pool as many as the settings say.  Those asked already come first, and those last
+        whose own view is not sound."""
         store = self.cloud.store
         mine = await store.lease_slots.find(eq("host_id", self.host.id))
         chosen: set[HostId] = set()
+        unsound = {answer.slot.observer_id for answer in self.answers if not answer.slot.witness_sound}
         for slot in mine:
             others = await store.lease_slots.find(eq("pool_id", slot.pool_id), order_by="slot")
             live = [
@@ -79,7 +81,7 @@ class Inquiry:
                 for other in others
                 if other.host_id != self.host.id and self.cloud.fleet.is_connected(other.host_id)
             ]
-            live.sort(key=lambda host_id: host_id not in self._asked)
+            live.sort(key=lambda host_id: (host_id in unsound, host_id not in self._asked))
             chosen.update(live[: self.cloud.settings.witnesses_per_pool])
         return sorted(chosen)
 

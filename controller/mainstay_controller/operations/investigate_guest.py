@@ -76,6 +76,8 @@ async def _release(vm: Vm, case: CaseFile) -> None:
 
 
 async def _wait(told: Outcome, case: CaseFile, cloud: Cloud) -> None:
-    case.note(f"its host was told to forget it: {in_words(told)}")
-    await case.write()
+    text = f"its host was told to forget it: {in_words(told)}"
+    if case.incident.timeline[-1]["text"] != text:
+        case.note(text)
+        await case.write()
     await cloud.clock.sleep(ASK_AGAIN_SECONDS)

@@ -6,7 +6,7 @@ the next controller begins from the rows and asks everybody anew."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mainstay_controller.domain.ha.case import (
     Action,
@@ -16,6 +16,7 @@ from mainstay_controller.domain.ha.case import (
     LeasedPool,
     Poison,
     PowerOff,
+    PowerState,
     ReleaseGuests,
     Wait,
     assess,
@@ -38,9 +39,11 @@ from mainstay_controller.operations.release_guests import Freed, guests_to_relea
 from mainstay_controller.operations.release_older_boot import is_older, release_older_boot
 from mainstay_controller.store.port import Stale, Store, any_of, eq
 from mainstay_runtime.logs import logger
-from mainstay_runtime.tasks import background
+from mainstay_runtime.tasks import Nursery, background
 
 LOOK_AGAIN_SECONDS = 1.0
+ORDER_AGAIN_SECONDS = 5.0
+"""Before an order to fence that did not help is given again."""
 SUSPECT = frozenset({HostState.ALERT})
 
 log = logger(__name__)
@@ -58,11 +61,12 @@ class Investigation:
     last_heard_at: float
     poisoned_at: float | None = None
     power_off_ordered: bool = False
+    _deeds: Nursery = field(init=False)
     told_reasons: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Until the incident is past its investigation."""
-        async with background(self.inquiry.run):
+        async with Nursery(self._deed_failed) as self._deeds, background(self.inquiry.run):
             while self.case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
                 words = self.cloud.fleet.words_about(self.host.id)
                 try:
@@ -83,6 +87,7 @@ class Investigation:
         else:
             for action in assess(await self._gather()):
                 await self._perform(action)
+            await self.case.write()
 
     # --- it came back ---------------------------------------------------------------------------------------------
 
@@ -146,7 +151,7 @@ class Investigation:
             case Poison(pool_ids=pool_ids):
                 await self._poison(pool_ids)
             case Wait(reasons=reasons):
-                await self._tell_why_it_waits(reasons)
+                self._tell_why_it_waits(reasons)
 
     async def _release(self, proven: dict[VmId, Proof]) -> None:
         """Some of its guests, while others may run on it."""
@@ -159,46 +164,58 @@ class Investigation:
         self.cloud.fleet.bells.ring(DECISIONS)
 
     async def _power_off(self, why: str) -> None:
-        power = self.inquiry.power
-        assert power is not None, "only asked for where there is a power controller"
+        """Ordered beside the case, which goes on: a power controller may take its time, and the lease may expire before it answers."""
         self.power_off_ordered = True
         await self._fencing(f"powering it off: {why}")
+        self._deeds.adopt(self._order_power_off(), f"power off of {self.host.name}")
+
+    async def _order_power_off(self) -> None:
+        power = self.inquiry.power
+        assert power is not None, "only asked for where there is a power controller"
         said = await self.cloud.fleet.power.act(power, PowerAction.OFF, self.cloud.settings.power_deadline_seconds)
-        self.power_off_ordered = said.code == "ok"
         self.case.note(f"power controller {power.address} was told to power off: {said.code}, reads {said.state}")
-        await self.case.write()
+        self.cloud.fleet.ring(self.host.id)
+        if said.state is not PowerState.OFF:
+            await self.cloud.clock.sleep(ORDER_AGAIN_SECONDS)
+            self.power_off_ordered = False
 
     async def _poison(self, pool_ids: tuple[PoolId, ...]) -> None:
+        self.poisoned_at = self.cloud.clock.monotonic()
         await self._fencing(f"the policy is fence: releasing its guests by poison on pools {', '.join(pool_ids)}")
+        self._deeds.adopt(self._write_poison(pool_ids), f"poison of {self.host.name}")
+
+    async def _write_poison(self, pool_ids: tuple[PoolId, ...]) -> None:
         for observer_id in sorted({answer.slot.observer_id for answer in self.inquiry.answers}):
             outcome = await self.cloud.fleet.poison_host(
                 observer_id,
                 self.host.id,
                 self.case.id,
                 pool_ids,
-                command_id=f"{self.case.id}:poison:{observer_id}",
+                command_id=f"{self.case.id}:poison:{observer_id}:{self.cloud.rng.uuid()}",
                 deadline_seconds=self.cloud.settings.probe_deadline_seconds,
             )
             self.case.note(f"{observer_id} wrote the poison: {in_words(outcome)}")
             if isinstance(outcome, Done):
                 self.poisoned_at = self.cloud.clock.monotonic()
-                break
-        await self.case.write()
+                return
+        await self.cloud.clock.sleep(ORDER_AGAIN_SECONDS)
+        self.poisoned_at = None
+
+    def _deed_failed(self, name: str, error: Exception) -> None:
+        log.error("a deed of a case failed", what=name, exc_info=error)
 
     async def _fencing(self, why: str) -> None:
         if self.case.incident.phase is IncidentPhase.FENCING:
             self.case.note(why)
-            await self.case.write()
         else:
             await self.case.advance(IncidentEvent.FENCE, why)
 
-    async def _tell_why_it_waits(self, reasons: tuple[str, ...]) -> None:
+    def _tell_why_it_waits(self, reasons: tuple[str, ...]) -> None:
         """Once per change of the reasons, their numbers left aside."""
         gist = tuple("".join(letter for letter in reason if not letter.isdigit()) for reason in reasons)
         if gist != self.told_reasons:
             self.told_reasons = gist
             self.case.note("waiting: " + "; ".join(reasons))
-            await self.case.write()
 
 
 async def investigate_host(case: CaseFile, cloud: Cloud) -> None:

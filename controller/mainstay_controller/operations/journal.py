@@ -165,7 +165,9 @@ class Journal:
     ) -> Alert:
         known = await self._open_alert(store, dedupe_key)
         if known is not None:
-            return await store.alerts.swap(known, replace(known, count=known.count + 1, description=description))
+            return await store.alerts.swap(
+                known, replace(known, count=known.count + 1, subject=subject, description=description or subject)
+            )
         where = place or Place()
         return await store.alerts.add(
             Alert(

@@ -17,8 +17,7 @@ from mainstay_controller.store.port import LIVE, Conflict, Store, any_of, eq
 async def orient(hosts: Sequence[Host], store: Store) -> Orientation:
     """For the hosts of one agent; the first one's cluster says which lease profile holds."""
     cluster = await store.clusters.by_id(hosts[0].cluster_id)
-    pools = await store.pools.find(LIVE)
-    reached = {host.id: [pool for pool in pools if reaches(host, pool)] for host in hosts}
+    reached = {host.id: await pools_reached(host, store) for host in hosts}
     for host in hosts:
         for pool in reached[host.id]:
             if pool.has_leases and pool.scope != "HOST":
@@ -29,6 +28,14 @@ async def orient(hosts: Sequence[Host], store: Store) -> Orientation:
         mounts={host.id: tuple(_mount(pool, host, slots) for pool in reached[host.id]) for host in hosts},
         lease_names=tuple((slot.pool_id, slot.slot, slot.host_id) for slot in slots),
     )
+
+
+async def pools_reached(host: Host, store: Store) -> list[StoragePool]:
+    """By scope, so that a host of a big cloud does not look at everybody's."""
+    zone_wide = await store.pools.find(LIVE, eq("zone_id", host.zone_id), eq("scope", "ZONE"))
+    of_cluster = await store.pools.find(LIVE, eq("cluster_id", host.cluster_id), eq("scope", "CLUSTER"))
+    own = await store.pools.find(LIVE, eq("host_id", host.id), eq("scope", "HOST"))
+    return [pool for pool in (*zone_wide, *of_cluster, *own) if reaches(host, pool)]
 
 
 async def reorient_pool(pool: StoragePool, cloud: Cloud) -> None:

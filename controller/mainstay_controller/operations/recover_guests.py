@@ -44,11 +44,14 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One decision whose time has come.  `zero`: our clock when its host or guest was last heard."""
+    """One decision whose time has come.  `zero`: our clock when its host or guest was last heard.
+
+    `may_have_been_ordered`: an earlier hand raised its epoch; what he did then, he did not write down."""
 
     decision: Decision
     vm: Vm
     zero: float
+    may_have_been_ordered: bool = False
 
     @property
     def is_under_way(self) -> bool:
@@ -63,7 +66,7 @@ class Turn:
 async def begin_wave(cloud: Cloud, in_hand: Container[DecisionId]) -> list[Turn]:
     """Decisions whose guests are Starting now, in the order in which they are to be ordered; each must be given to `finish_restart`."""
     turns = await turns_due(cloud, in_hand)
-    resumed = [turn for turn in turns if turn.is_under_way]
+    resumed = [replace(turn, may_have_been_ordered=True) for turn in turns if turn.is_under_way]
     wanted = [turn for turn in turns if not turn.is_under_way and await _is_still_to_be_restarted(turn, cloud)]
     return resumed + [turn for zone_id in zones_of(wanted) for turn in await _place(zone_id, wanted, cloud)]
 
@@ -220,7 +223,7 @@ async def finish_restart(turn: Turn, cloud: Cloud) -> None:
     try:
         told = await until_known(
             lambda attempt: _order(turn, attempt, cloud),
-            may_have_been_sent=True,
+            may_have_been_sent=turn.may_have_been_ordered,
             host_is_gone=lambda: _host_is_gone(turn, cloud),
             cloud=cloud,
         )

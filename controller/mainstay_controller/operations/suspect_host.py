@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from mainstay_controller.domain.ha.suspicion import Silence
+from mainstay_controller.domain.jobs import lives
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
-from mainstay_controller.domain.records import Incident
+from mainstay_controller.domain.records import Host, Incident
 from mainstay_controller.operations.casebook import investigation_of, open_host_incident
 from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+from mainstay_controller.store.port import Store
 
 
 async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
@@ -17,7 +19,8 @@ async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
     try:
         async with cloud.store.transaction() as store:
             host = await store.hosts.get(silence.host_id)
-            if host is None or host.removed is not None:
+            if host is None or host.removed is not None or await _is_held_by_another(host, store, cloud):
+                cloud.fleet.forget(silence.host_id)
                 return None
             now = await store.now()
             host = await change_host(store, host, HostEvent.PING_TIMEOUT, now, silence.trigger)
@@ -30,3 +33,10 @@ async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
             return known or await open_host_incident(store, host, silence.trigger, silence.seconds, cloud)
     except ForbiddenTransition:
         return None
+
+
+async def _is_held_by_another(host: Host, store: Store, cloud: Cloud) -> bool:
+    """It has gone to another controller that lives: silence here means nothing."""
+    if host.controller_id in (None, cloud.me.id):
+        return False
+    return host.controller_id in lives(await store.controllers.find(), await store.now())
