@@ -54,7 +54,9 @@ class SimulatedStore(MemoryStore):
         if not is_of_the_living():
             raise Unreachable("this process is dead")
         chance = self._database.chance
-        seconds = sum(chance.uniform(0, trouble.latency_seconds) for trouble in self._troubles if trouble.latency_seconds)
+        seconds = sum(
+            chance.uniform(0, trouble.latency_seconds) for trouble in self._troubles if trouble.latency_seconds
+        )
         if any(trouble.away for trouble in self._troubles):
             await pause(ANSWER_SECONDS)
             raise Unreachable("the database does not answer")
@@ -122,10 +124,14 @@ class Draft(Rows):
         for name, record_id, record in changes:
             for fields in AGGREGATES[name].unique:
                 wanted = record and tuple(getattr(record, each) for each in fields)
-                if wanted and None not in wanted and any(
-                    tuple(getattr(other, each) for each in fields) == wanted
-                    for other in self._base.tables[name].values()
-                    if other.id != record_id
+                if (
+                    wanted
+                    and None not in wanted
+                    and any(
+                        tuple(getattr(other, each) for each in fields) == wanted
+                        for other in self._base.tables[name].values()
+                        if other.id != record_id
+                    )
                 ):
                     raise Conflict(f"{name}: {', '.join(fields)} {wanted} is taken")
 

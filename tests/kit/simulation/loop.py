@@ -35,21 +35,21 @@ class SimulationLoop(VirtualTimeLoop):
         self._timers = itertools.count()
         self.tasks_made = itertools.count()
         self.steps = 0
-        self.set_task_factory(_numbered)
+        self.set_task_factory(_numbered)  # type: ignore[arg-type]
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._due.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self._virtual_now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
@@ -78,7 +78,7 @@ class SimulationLoop(VirtualTimeLoop):
             self._chance.shuffle(batch)
         self.steps += len(batch)
         for handle in batch:
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._cancelled:
                 continue
             process = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
             if process is not None and process.paused:

@@ -106,7 +106,9 @@ class HarshWorld(SimulatedWorld):
         def lands() -> None:
             if epoch < self._newest_writer.get(vm_id, 0):
                 newer = self._newest_writer[vm_id]
-                self._violated(vm_id, f"a write of epoch {epoch} from dead {host.host_id} lands after epoch {newer} wrote")
+                self._violated(
+                    vm_id, f"a write of epoch {epoch} from dead {host.host_id} lands after epoch {newer} wrote"
+                )
 
         return lands
 
@@ -156,9 +158,10 @@ class HarshHost(SimulatedHost):
         return not self.is_stalled and super().can_write(vm_id)
 
     def _end(self, copy: Copy, cause: StopCause, detail: str) -> None:
-        if copy.executes and cause in (StopCause.VANISHED, StopCause.CRASHED):
-            pools = copy.spec.pool_ids
-            self.world.land_late(pools, self.world.late_write_of(self, copy))
+        was_writing = copy.executes and not self.is_stalled
+        disturbed = self._worst_storage(copy.spec.pool_ids) is not StorageCondition.OK
+        if was_writing and (cause is StopCause.VANISHED or (cause is StopCause.CRASHED and disturbed)):
+            self.world.land_late(copy.spec.pool_ids, self.world.late_write_of(self, copy))
         self.world.on_end(self, copy, cause)
         super()._end(copy, cause, detail)
 

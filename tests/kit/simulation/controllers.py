@@ -1,0 +1,119 @@
+"""Controllers as processes: each is put together as the shipped one is, on a store and wires that fail on command.
+
+A controller that ends - killed, or of its own accord when it is superseded - is started again some seconds later under the same id."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.fleet.power.port import PowerControllers
+from mainstay_controller.main import assembly
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.membership import Superseded, join
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.rpc.admission import Admission
+from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.sessions import Sessions
+from mainstay_controller.store.port import OutcomeUnknown, Store, Unreachable
+from mainstay_proto.messages import Down, Up
+from mainstay_runtime.identity import PeerIdentity, Role
+from mainstay_runtime.session import Stream
+from mainstay_runtime.tasks import background
+from tests.kit.enrolment_book import MemoryBook
+from tests.kit.simulation.clocks import MachineClock, pause
+from tests.kit.simulation.database import Database, SimulatedStore, Trouble
+from tests.kit.simulation.loop import Process, nobodys, sim_loop
+from tests.kit.simulation.machines import Broke
+from tests.kit.simulation.network import Network, TcpStream
+from tests.kit.virtual_time import BEGINNING, SeededRng
+
+RESTART_SECONDS = 3.0
+EXPECTED_ENDS = (Superseded, Unreachable, OutcomeUnknown)
+ADDRESS = "{}:8250"
+
+
+class ControllerHost:
+    """One controller and its machine.  `cloud` is that of its present life, if it lives."""
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        database: Database,
+        *,
+        clock: MachineClock,
+        rng: SeededRng,
+        settings: Settings,
+        power: PowerControllers,
+        agents: tuple[str, ...],
+        broke: Broke,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.way_to_database = Trouble()
+        self.process: Process | None = None
+        self.cloud: Cloud | None = None
+        self._network = network
+        self._database = database
+        self._rng = rng
+        self._settings = settings
+        self._power = power
+        self._agents = agents
+        self._broke = broke
+
+    def start(self) -> None:
+        nobodys(sim_loop().create_task, self._keep_running())
+
+    def lives(self) -> bool:
+        return self.cloud is not None and self.process is not None and self.process.alive
+
+    async def _keep_running(self) -> None:
+        while True:
+            process = self.process = Process(self.name)
+            ended = process.start(self._live(process))
+            await asyncio.wait((ended,))
+            self.cloud = None
+            error = None if ended.cancelled() else ended.exception()
+            if process.alive and not is_expected(error):
+                self._broke(self.name, error or RuntimeError("it ended"))
+            process.alive = False
+            await pause(RESTART_SECONDS)
+
+    async def _live(self, process: Process) -> None:
+        store = cast(Store, SimulatedStore(self._database, self.way_to_database))
+        address = ADDRESS.format(self.name)
+        seconds = self._settings.controller_lease_seconds
+        me = await join(store, ControllerId(self.name), self.name, address, seconds)
+        cloud = assembly.a_cloud(store, me, self._settings, clock=self.clock, rng=self._rng, power=self._power)
+        cloud.fleet.controllers = (address,)
+        await assembly.open_to_agents(cloud)
+        sessions = self._sessions(cloud)
+
+        async def serve(stream: Stream[Down, Up]) -> None:
+            await sessions.serve(certificate_of(cast(TcpStream[Down, Up], stream).peer.node.name), stream)
+
+        self._network.listen(self.name, process, serve)
+        self.cloud = cloud
+        async with background(*assembly.loops(cloud), sessions.keep_pulse, sessions.keep_out_the_revoked):
+            await sim_loop().create_future()
+
+    def _sessions(self, cloud: Cloud) -> Sessions:
+        book = MemoryBook()
+        for agent_id in self._agents:
+            book.know(agent_id)
+        no_enrolment = cast(Enrolment, None)  # certificates are good for ever here
+        return Sessions(
+            sink=cloud.fleet, book=book, enrolment=no_enrolment, admission=Admission(self.clock), clock=self.clock
+        )
+
+
+def certificate_of(agent_id: str) -> PeerIdentity:
+    return PeerIdentity(role=Role.AGENT, id=agent_id, serial="1", not_after=BEGINNING.replace(year=2100))
+
+
+def is_expected(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_expected(each) for each in error.exceptions)
+    return isinstance(error, EXPECTED_ENDS)

@@ -1,0 +1,51 @@
+"""What one run is to be: the cloud, its clocks, and what will happen to it when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mainstay_controller.operations.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.kit.simulation.cloud import SimulatedCloud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """`begin` at `at`; if it lasts, `end` so many seconds later, or when all is healed."""
+
+    at: float
+    name: str
+    begin: Callable[[SimulatedCloud], None]
+    end: Callable[[SimulatedCloud], None] | None = None
+    seconds: float = 0.0
+
+
+PATIENT = Settings(
+    restart_retry_seconds=2.0,
+    restart_retry_seconds_max=8.0,
+    order_deadline_seconds=15.0,
+    reconnect_grace_seconds=10.0,
+    goodbye_grace_seconds=10.0,
+    stop_grace_seconds=5.0,
+    migrate_deadline_seconds=30.0,
+    power_deadline_seconds=5.0,
+)
+"""The waits of people's size are cut to the size of a run; what the survival protocol rests on is not touched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    seed: int
+    hosts: int = 5
+    controllers: int = 1
+    vms: int = 8
+    profile: str = "fast"
+    fence_policy: str = "keep"
+    bmcs: bool = False
+    clock_rates: tuple[float, ...] = ()  # of hosts, then of their watchdogs, then of controllers; as long as it goes
+    heal_at: float = 60.0
+    happenings: tuple[Happening, ...] = ()
+    settings: Settings = field(default_factory=lambda: PATIENT)
