@@ -55,6 +55,8 @@ from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.settings import Settings
+from mainstay_controller.store.port import Store
+from mainstay_runtime.clock import Clock
 from mainstay_runtime.tasks import background
 from tests.kit.memory_store import MemoryStore, Rows
 from tests.kit.told_hosts import ToldHost, ToldWorld
@@ -65,6 +67,9 @@ OFFERING, TEMPLATE = OfferingId("offering"), TemplateId("template")
 ANN = Asker(account_id=AccountId("ann"), user_id=UserId("ann-user"))
 DOMAIN = DomainId("root")
 MEMBERSHIP_SECONDS = 10.0
+Before = Callable[[str], Awaitable[None]]
+OpenStore = Callable[[Before | None], Store]
+"""Makes a store on the site's one database; `Before` is awaited ahead of every call, where the store can do that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +97,24 @@ WORKS: dict[str, Work] = {
 }
 
 
+def in_memory(clock: Clock) -> OpenStore:
+    rows = Rows()
+    return lambda before: MemoryStore(clock, rows, before)  # type: ignore[return-value]
+
+
 @dataclass(slots=True)
 class Site:
     """What outlives a controller: the database and the hosts."""
 
-    clock: VirtualClock
-    rows: Rows
+    clock: Clock
+    rows: OpenStore
     world: ToldWorld
     hosts: list[ToldHost] = field(default_factory=list)
 
     @property
     def store(self) -> Any:
         """To look at rows with nobody in between."""
-        return MemoryStore(self.clock, self.rows)
+        return self.rows(None)
 
 
 @dataclass(slots=True)
@@ -137,7 +147,7 @@ class Here:
                 await self.site.clock.sleep(0.1)
 
     async def work_for_ever(self) -> None:
-        await work_on_jobs(self.engine, self.site.clock)
+        await work_on_jobs(self.engine)
 
     async def prove_dead(self, host: ToldHost) -> None:
         """What recovery writes once it has proof."""
@@ -150,17 +160,17 @@ async def a_controller(
     site: Site,
     name: str = "c1",
     epoch: int = 1,
-    before: Callable[[str], Awaitable[None]] | None = None,
+    before: Before | None = None,
     **settings: Any,
 ) -> Here:
     """Its store and fleet are its own; every living host connects to it.  `before`: awaited ahead of every call to its store."""
-    store = MemoryStore(site.clock, site.rows, before)
+    store = site.rows(before)
     rng = SeededRng(sum(name.encode()) + epoch)
     me = ThisController(id=ControllerId(name), epoch=epoch)
     fleet = Fleet(controller_id=me.id, clock=site.clock, rng=rng)
     fleet.open_to_agents(OpenGate())
     cloud = Cloud(
-        store=store,  # type: ignore[arg-type]
+        store=store,
         fleet=fleet,
         clock=site.clock,
         rng=rng,
@@ -175,8 +185,10 @@ async def a_controller(
     return Here(site, cloud, JobEngine(cloud, WORKS))
 
 
-async def a_site(hosts: int = 2) -> Site:
-    site = Site(VirtualClock(), Rows(), ToldWorld())
+async def a_site(hosts: int = 2, clock: Clock | None = None, rows: OpenStore | None = None) -> Site:
+    """In memory and on virtual time, if nothing else is given."""
+    clock = clock or VirtualClock()
+    site = Site(clock, rows or in_memory(clock), ToldWorld())
     here = await a_controller(site, "furnisher")
     await _furnish(here.cloud)
     for number in range(1, hosts + 1):

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from mainstay_controller.operations.attend_vms import attend
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.jobs import TRANSIENT, JobEngine, forget_finished
-from mainstay_runtime.clock import Clock
+from mainstay_controller.operations.jobs import JOBS, TRANSIENT, JobEngine, forget_finished
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 1.0
 ATTEND_SECONDS = 10.0
 
 log = logger(__name__)
 
 
-async def work_on_jobs(engine: JobEngine, clock: Clock, poll_seconds: float = POLL_SECONDS) -> None:
+async def work_on_jobs(engine: JobEngine, poll_seconds: float = POLL_SECONDS) -> None:
     """A look that fails (the database is away) is repeated.  Jobs in hand are dropped when the controller stops, and taken up by the next."""
+    bells = engine.cloud.fleet.bells
     async with Nursery(_broken) as hands:
         while True:
+            rung = bells.rung(JOBS)
             try:
                 for run in await engine.take():
                     hands.adopt(engine.perform(run), name=f"job {run.job.command} {run.job.id}")
             except TRANSIENT as error:
                 log.info("jobs are looked at again", error=str(error))
-            await clock.sleep(poll_seconds)
+            await bells.next(JOBS, after=rung, within_seconds=poll_seconds)
 
 
 async def attend_to_rows(cloud: Cloud, look_seconds: float = ATTEND_SECONDS) -> None:

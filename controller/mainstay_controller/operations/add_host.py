@@ -76,7 +76,7 @@ async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
 async def invite_agent(agent_id: str, store: Store, cloud: Cloud) -> str:
     """What lets an agent have the certificate of that id, once."""
     token = new_token(cloud.rng)
-    now = await cloud.store.now()
+    now = await store.now()
     await store.enrolment_tokens.add(
         EnrolmentToken(
             id=token_sha256(token),

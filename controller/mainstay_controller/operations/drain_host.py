@@ -21,7 +21,7 @@ from mainstay_controller.operations import migrate_vm
 from mainstay_controller.operations.choose_host import Wish, look_at_zone, request_for
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.jobs import Asker, JobCancelled, JobRun, new_job, request_cancel
+from mainstay_controller.operations.jobs import JOBS, Asker, JobCancelled, JobRun, new_job, request_cancel
 from mainstay_controller.operations.journal import AlertType, about_host, place_of
 from mainstay_controller.operations.living import living_host
 from mainstay_controller.operations.vm_jobs import INSTANCE_TYPE, add_vm_job
@@ -65,7 +65,9 @@ async def begin(host_id: HostId, asker: Asker, cloud: Cloud) -> Job:
             replace(about_host(host), user_id=asker.user_id, job_id=job.id),
             state="Scheduled",
         )
-        return await store.jobs.add(replace(job, parent_event_id=told.id))
+        job = await store.jobs.add(replace(job, parent_event_id=told.id))
+    cloud.fleet.bells.ring(JOBS)
+    return job
 
 
 async def work(run: JobRun) -> Host:
@@ -158,6 +160,7 @@ async def order_move(vm: Vm, target_id: HostId, run: JobRun) -> None:
     )
     async with run.cloud.store.transaction() as store:
         await add_vm_job(job, migrate_vm.EVENT, vm, store, run.cloud)
+    run.cloud.fleet.bells.ring(JOBS)
 
 
 async def finish(host: Host, run: JobRun) -> Host:

@@ -36,6 +36,8 @@ DEADLINE_SECONDS = 3600.0
 """job.cancel.threshold.minutes."""
 
 log = logger(__name__)
+JOBS = "jobs"
+"""The bell that is rung here when a job was added or has ended; those of other controllers are found by looking."""
 TRANSIENT = (Stale, OutcomeUnknown, Unreachable)
 
 
@@ -119,8 +121,8 @@ def new_job(
     parameters: Mapping[str, str] | None = None,
     deadline_seconds: float | None = DEADLINE_SECONDS,
 ) -> Job:
-    """To be added in the transaction that writes the rows it is about; `now` is the store's.  It queues behind other jobs of its instance
-    unless told otherwise."""
+    """To be added in the transaction that writes the rows it is about, and then the bell is rung; `now` is the store's.  It queues behind
+    other jobs of its instance unless told otherwise."""
     return Job(
         id=JobId(cloud.rng.uuid()),
         command=command,
@@ -183,6 +185,7 @@ class JobEngine:
         """Never raises but for cancellation: whatever happens becomes the job's ending, or leaves it to be taken up again."""
         try:
             await self._record(run, await self._ending_of(run))
+            self.cloud.fleet.bells.ring(JOBS)
         except JobLost:
             log.info("job was taken over", job=run.job.id, command=run.job.command)
         finally:

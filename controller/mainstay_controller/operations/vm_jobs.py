@@ -9,7 +9,7 @@ from mainstay_controller.domain.ids import VmId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.operations.jobs import Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import Level, about_vm
 from mainstay_controller.store.port import Store
 
@@ -46,7 +46,9 @@ async def begin_vm_job(
     async with cloud.store.transaction() as store:
         if changed is not None:
             vm = await store.vms.swap(vm, changed)
-        return await add_vm_job(job, event, vm, store, cloud)
+        job = await add_vm_job(job, event, vm, store, cloud)
+    cloud.fleet.bells.ring(JOBS)
+    return job
 
 
 async def add_vm_job(job: Job, event: str, vm: Vm, store: Store, cloud: Cloud) -> Job:

@@ -57,7 +57,7 @@ def engine(here: Here, work: Work, **other: Any) -> JobEngine:
 
 @asynccontextmanager
 async def at_work(*engines: JobEngine) -> AsyncIterator[None]:
-    works = [lambda engine=engine: work_on_jobs(engine, engine.cloud.clock) for engine in engines]
+    works = [lambda engine=engine: work_on_jobs(engine) for engine in engines]
     async with background(*works):
         yield
 
