@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, CookieJar
 from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
 from prometheus_client import CollectorRegistry
 
 from mainstay_cli.client import signature
@@ -20,7 +21,7 @@ from mainstay_controller.api.server import ApiServer
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.cloud import Cloud, ThisController
-from mainstay_controller.operations.first_admin import KeyPair, create_first_admin
+from mainstay_controller.operations.first_admin import FirstAdmin, KeyPair, create_first_admin
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.settings import Settings
 from mainstay_runtime.clock import SystemClock, SystemRng
@@ -46,6 +47,7 @@ class ApiClient:
     http: ClientSession
     url: str
     keys: KeyPair
+    password: str
     cloud: Cloud
 
     async def raw(self, parameters: dict[str, str], method: str = "GET") -> Answered:
@@ -87,12 +89,20 @@ def a_cloud(store: MemoryStore | None = None) -> Cloud:
     )
 
 
+async def hashed_cheaply(password: str) -> str:
+    """A good hash in a millisecond."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
+
+
 @asynccontextmanager
 async def an_api(registry: Registry = ALL, cloud: Cloud | None = None) -> AsyncIterator[ApiClient]:
+    """On a cloud with its first administrator; on one that has an administrator already, without keys."""
     cloud = cloud or a_cloud()
-    keys = await create_first_admin(cloud)
-    assert keys is not None
+    admin = await create_first_admin(cloud, hashed_cheaply) or FirstAdmin(
+        username="", password="", keys=KeyPair(api_key="", secret_key="")
+    )
     dispatcher = Dispatcher(registry=registry, cloud=cloud, identify=by_credentials)
     server = TestServer(ApiServer(dispatcher, CollectorRegistry()).application())
-    async with server, ClientSession() as http:
-        yield ApiClient(http=http, url=str(server.make_url("/client/api")), keys=keys, cloud=cloud)
+    async with server, ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
+        url = str(server.make_url("/client/api"))
+        yield ApiClient(http=http, url=url, keys=admin.keys, password=admin.password, cloud=cloud)

@@ -22,6 +22,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
 from mainstay_controller.operations.membership import join, leave
+from mainstay_controller.operations.passwords import hashed
 from mainstay_controller.operations.tune import settings_kept
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.server import serving
@@ -127,9 +128,10 @@ def own_id(state_dir: Path, rng: Rng) -> ControllerId:
 
 async def show_first_admin(cloud: Cloud, state_dir: Path) -> None:
     """Once, on an empty database, in a file that only its owner can read; take the keys and delete it."""
-    keys = await create_first_admin(cloud)
-    if keys is None:
+    admin = await create_first_admin(cloud, hashed)
+    if admin is None:
         return
-    file = state_dir / "first-admin"
-    write_secret(file, f"apikey={keys.api_key}\nsecretkey={keys.secret_key}\n".encode())
-    log.info("first administrator was made; take the keys and delete the file", file=str(file))
+    file, keys = state_dir / "first-admin", admin.keys
+    told = f"username={admin.username}\npassword={admin.password}\napikey={keys.api_key}\nsecretkey={keys.secret_key}\n"
+    write_secret(file, told.encode())
+    log.info("first administrator was made; take what is in the file and delete it", file=str(file))

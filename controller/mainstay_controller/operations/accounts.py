@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from mainstay_controller.domain.ids import AccountId, DomainId, RoleId, UserId
 from mainstay_controller.domain.records import Account, User
 from mainstay_controller.domain.roles import Role
+from mainstay_controller.operations.changes import with_changes
 from mainstay_controller.operations.checks import a_name
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
@@ -44,6 +45,24 @@ class NewAccount:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """What is None stays as it is, here and below."""
+
+    name: str | None = None
+    network_domain: str | None = None
+    details: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserChange:
+    username: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    timezone: str | None = None
+
+
 async def create_account(new: NewAccount, cloud: Cloud) -> Account:
     account = Account(
         id=AccountId(cloud.rng.uuid()),
@@ -57,11 +76,28 @@ async def create_account(new: NewAccount, cloud: Cloud) -> Account:
     )
     user = await _user(new.user, account, cloud)
     async with cloud.store.transaction() as store:
-        if await store.accounts.find(LIVE, eq("domain_id", account.domain_id), eq("name", account.name), limit=1):
-            raise InvalidParameter("account", f"an account {account.name} exists in that domain")
+        await _check_account_free(account, store)
         await store.accounts.add(account)
         await _add_user(user, store)
     return account
+
+
+async def update_account(account: Account, change: AccountChange, cloud: Cloud) -> Account:
+    changed = with_changes(account, change, {"name": a_name})
+    async with cloud.store.transaction() as store:
+        if changed.name != account.name:
+            await _check_account_free(changed, store)
+        return await store.accounts.swap(account, changed)
+
+
+async def update_user(user: User, change: UserChange, cloud: Cloud, *, password: str | None = None) -> User:
+    changed = with_changes(user, change, dict.fromkeys(("username", "first_name", "last_name", "email"), a_name))
+    if password is not None:
+        changed = replace(changed, password_hash=await hashed(password))
+    async with cloud.store.transaction() as store:
+        if changed.username != user.username:
+            await _check_user_free(changed, store)
+        return await store.users.swap(user, changed)
 
 
 async def create_user(new: NewUser, account: Account, cloud: Cloud) -> User:
@@ -120,9 +156,18 @@ async def _user(new: NewUser, account: Account, cloud: Cloud) -> User:
 
 
 async def _add_user(user: User, store: Store) -> User:
+    await _check_user_free(user, store)
+    return await store.users.add(user)
+
+
+async def _check_account_free(account: Account, store: Store) -> None:
+    if await store.accounts.find(LIVE, eq("domain_id", account.domain_id), eq("name", account.name), limit=1):
+        raise InvalidParameter("account", f"an account {account.name} exists in that domain")
+
+
+async def _check_user_free(user: User, store: Store) -> None:
     if await store.users.find(LIVE, eq("domain_id", user.domain_id), eq("username", user.username), limit=1):
         raise InvalidParameter("username", f"a user {user.username} exists in that domain")
-    return await store.users.add(user)
 
 
 async def _remove_user(user: User, store: Store, cloud: Cloud) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -11,8 +12,6 @@ from mainstay_controller.operations.errors import InvalidParameter
 
 LENGTH_MIN, LENGTH_MAX = 8, 512
 HASHER = PasswordHasher()
-NOBODYS_HASH = HASHER.hash("nobody has this password")
-"""Checked when there is no such user, so that the answer takes as long."""
 
 
 async def hashed(password: str, field: str = "password") -> str:
@@ -23,11 +22,17 @@ async def hashed(password: str, field: str = "password") -> str:
 
 async def is_password(password: str, password_hash: str) -> bool:
     """A user without a password has none that fits."""
-    return await asyncio.to_thread(_verify, password, password_hash or NOBODYS_HASH) and bool(password_hash)
+    return await asyncio.to_thread(_verify, password, password_hash) and bool(password_hash)
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked when there is no such user, so that the answer takes as long."""
+    return HASHER.hash("nobody has this password")
 
 
 def _verify(password: str, password_hash: str) -> bool:
     try:
-        return HASHER.verify(password_hash, password)
+        return HASHER.verify(password_hash or _nobodys_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
         return False

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from mainstay_controller.api.commands import (
+    accounts,
     clusters,
     discovery,
+    domains,
     events,
     hosts,
     incidents,
     jobs,
     out_of_band,
     pods,
+    roles,
     service_offerings,
     sign_in,
     storage_pools,
     templates,
+    users,
     virtual_machines,
     zones,
 )
@@ -24,17 +28,21 @@ ALL: Registry = Registry(
     (
         *discovery.discovery_commands(lambda: ALL),
         *sign_in.COMMANDS,
+        *accounts.COMMANDS,
+        *users.COMMANDS,
+        *domains.COMMANDS,
+        *roles.COMMANDS,
         *zones.COMMANDS,
         *pods.COMMANDS,
         *clusters.COMMANDS,
         *hosts.COMMANDS,
+        *out_of_band.COMMANDS,
         *storage_pools.COMMANDS,
         *service_offerings.COMMANDS,
         *templates.COMMANDS,
         *virtual_machines.COMMANDS,
         *jobs.COMMANDS,
         *events.COMMANDS,
-        *out_of_band.COMMANDS,
         *incidents.COMMANDS,
     )
 )
