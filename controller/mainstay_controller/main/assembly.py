@@ -20,13 +20,13 @@ from mainstay_controller.loops.certificates import watch_certificates
 from mainstay_controller.loops.guests import hear_hosts
 from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.loops.incidents import Desk
-from mainstay_controller.loops.jobs import work_on_jobs
+from mainstay_controller.loops.jobs import attend_to_rows, work_on_jobs
 from mainstay_controller.loops.membership import keep_membership
 from mainstay_controller.loops.upkeep import keep_up
+from mainstay_controller.operations import attend_vms, jobs
 from mainstay_controller.operations.admit_host import HostGate
 from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
-from mainstay_controller.operations.jobs import JobEngine
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.membership import renew
 from mainstay_controller.operations.settings import Settings
@@ -78,7 +78,7 @@ async def open_to_agents(cloud: Cloud) -> None:
 
 
 def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
-    enrolment = Enrolment(authority, book)
+    enrolment = Enrolment(authority, book, Admission(cloud.clock))
     sessions = Sessions(
         sink=cloud.fleet, book=book, enrolment=enrolment, admission=Admission(cloud.clock), clock=cloud.clock
     )
@@ -89,13 +89,19 @@ def api(cloud: Cloud) -> ApiServer:
     return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_credentials), CollectorRegistry())
 
 
+def works() -> dict[str, jobs.Work]:
+    """What jobs do: those that commands begin, and those that nobody asked for."""
+    return {**job_works(ALL), attend_vms.COMMAND: attend_vms.work}
+
+
 def loops(cloud: Cloud) -> list[Work]:
     """What happens unasked."""
     return [
         partial(watch_heartbeats, cloud),
         partial(hear_hosts, cloud),
         Desk(cloud).run,
-        partial(work_on_jobs, JobEngine(cloud, job_works(ALL))),
+        partial(work_on_jobs, jobs.JobEngine(cloud, works())),
+        partial(attend_to_rows, cloud),
         partial(keep_membership, cloud),
         partial(watch_certificates, cloud),
         partial(keep_up, cloud),

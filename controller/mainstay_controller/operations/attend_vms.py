@@ -5,14 +5,16 @@ that is wanted is brought up, one that is not is brought down, one that was bein
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-from mainstay_controller.domain.ids import UserId, VmId
-from mainstay_controller.domain.records import Job, Vm
+from mainstay_controller.domain.ids import VmId
+from mainstay_controller.domain.records import Job, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, JobState, VmState
 from mainstay_controller.operations import destroy_vm
 from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.settle_migration import settle_migration
 from mainstay_controller.operations.start_vm import bring_up
@@ -23,7 +25,7 @@ from mainstay_controller.store.port import LIVE, Stale, any_of, at_most, eq
 COMMAND, EVENT = "settleVirtualMachine", "VM.SETTLE"
 IN_TRANSITION = (VmState.STARTING, VmState.STOPPING, VmState.MIGRATING)
 UNATTENDED_SECONDS = 30.0
-SYSTEM = UserId("system")
+SYSTEM = Asker(account_id=ADMIN_ACCOUNT_ID, user_id=ADMIN_USER_ID)
 
 
 async def attend(cloud: Cloud) -> list[Job]:
@@ -39,7 +41,8 @@ async def attend(cloud: Cloud) -> list[Job]:
     return [job for job in begun if job is not None]
 
 
-async def work(run: JobRun) -> Vm:
+async def work(run: JobRun) -> Mapping[str, Json]:
+    """Nobody asked for it, so nobody is shown more than this."""
     vm = await living_vm(VmId(run.job.instance_id), run.cloud.store)
     if vm.state is VmState.MIGRATING:
         vm = await settle_migration(vm, run)
@@ -48,15 +51,14 @@ async def work(run: JobRun) -> Vm:
     elif vm.state in (VmState.STARTING, VmState.STOPPING):
         vm = await bring_down(vm.id, run, forced=False)
     await tell_end(EVENT, f"VM {vm.name} is {vm.state} after all", vm, run, run.cloud.store)
-    return vm
+    return {"id": vm.id, "state": vm.state.value}
 
 
 async def _begin(command: str, event: str, vm: Vm, cloud: Cloud) -> Job | None:
     if await _in_hand(vm, cloud):
         return None
-    asker = Asker(account_id=vm.account_id, user_id=SYSTEM)
     try:
-        return await begin_vm_job(command, event, vm, asker, cloud, changed=vm)
+        return await begin_vm_job(command, event, vm, SYSTEM, cloud, changed=vm)
     except Stale:
         return None
 
