@@ -19,11 +19,13 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from mainstay_proto import messages
+from mainstay_proto import enrolment, messages
 from mainstay_proto.agent.v1 import agent_pb2
 from mainstay_proto.messages import Heartbeat, PoolLease, UnknownMessage
 
 T = TypeVar("T")
+
+_DATACLASSES = {**vars(messages), **vars(enrolment)}
 
 
 class Malformed(ValueError):
@@ -76,7 +78,7 @@ def _record(schema: Descriptor) -> _Shape:
     """The dataclass of the same name."""
     if schema.name in _BY_HAND:
         return _BY_HAND[schema.name]
-    cls = getattr(messages, schema.name)
+    cls = _DATACLASSES[schema.name]
     types = get_type_hints(cls)
     message = GetMessageClass(schema)
     columns = [_column(schema, field.name, types[field.name], _default(field)) for field in fields(cls)]
@@ -124,7 +126,7 @@ def _choice(oneof: OneofDescriptor) -> _Column:
     """One of several dataclasses; none of those we know is UnknownMessage."""
     schemas = {field.name: field.message_type for field in oneof.fields if field.message_type}
     shapes = {name: _record(schema) for name, schema in schemas.items()}
-    name_of = {getattr(messages, schema.name): name for name, schema in schemas.items()}
+    name_of = {_DATACLASSES[schema.name]: name for name, schema in schemas.items()}
 
     def put(value: object) -> tuple[str, object]:
         name = name_of[type(value)]
@@ -242,7 +244,7 @@ def _take_heartbeat(value: object) -> Heartbeat:
                     valid=lease.valid,
                     age_seconds=lease.age_seconds,
                     remaining_seconds=lease.remaining_seconds,
-                    held_by=lease.held_by or "storage",
+                    held_by=lease.held_by if lease.HasField("held_by") else "storage",
                 )
                 for lease in wire.leases
             ]
@@ -260,6 +262,6 @@ _SCHEMAS = agent_pb2.DESCRIPTOR.message_types_by_name
 
 up: Wire[messages.Up] = Wire(_SCHEMAS["Up"])
 down: Wire[messages.Down] = Wire(_SCHEMAS["Down"])
-enrol_request: Wire[messages.EnrolRequest] = Wire(_SCHEMAS["EnrolRequest"])
-renew_request: Wire[messages.RenewRequest] = Wire(_SCHEMAS["RenewRequest"])
-enrol_reply: Wire[messages.EnrolReply] = Wire(_SCHEMAS["EnrolReply"])
+enrol_request: Wire[enrolment.EnrolRequest] = Wire(_SCHEMAS["EnrolRequest"])
+renew_request: Wire[enrolment.RenewRequest] = Wire(_SCHEMAS["RenewRequest"])
+enrol_reply: Wire[enrolment.EnrolReply] = Wire(_SCHEMAS["EnrolReply"])

@@ -46,28 +46,6 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
 
 
-# --- enrolment ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnrolRequest:
-    """Answered with Certificate or Refused (token-unknown, token-used, token-expired, bad-input)."""
-
-    token: str
-    csr_pem: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewRequest:
-    """From the holder of a certificate that TLS refuses, expired or not: `signature` over the CSR by the old key proves the holding.
-
-    Answered with Certificate or Refused (wrong-ca, wrong-identity, unknown-identity, revoked, bad-input)."""
-
-    certificate_pem: bytes
-    csr_pem: bytes
-    signature: bytes
-
-
 # --- guests ---------------------------------------------------------------------------------------------------------
 
 
@@ -614,4 +592,3 @@ Up = (
     | UnknownMessage
 )
 Down = Welcome | Command | ReportRequest | Redirect | Refused | Certificate | Mounts | Seen | Pulse | UnknownMessage
-EnrolReply = Certificate | Refused

@@ -2,16 +2,18 @@
 
 The promise: nothing deadlocks.  An answer lost on the way can be asked for again with the same token, for the key is on the disk before the
 token is used; a certificate is renewed over the session from the last third of its validity on; one that TLS refuses is renewed at
-the enrolment port by proving the old key.  A refusal is EnrolmentRefused with the controller's own code and words."""
+the enrolment port by proving the old key.  A refusal is EnrolmentRefused with the controller's own code and words; one that says when to come
+back is Unavailable."""
 
 from __future__ import annotations
 
 from mainstay_proto import codec
-from mainstay_proto.messages import EnrolReply, EnrolRequest, Refused, RenewCertificate, RenewRequest
+from mainstay_proto.enrolment import EnrolReply, EnrolRequest, RenewRequest
+from mainstay_proto.messages import Refused, RenewCertificate
 from mainstay_runtime import identity
 from mainstay_runtime.channel import ask
 from mainstay_runtime.clock import Clock
-from mainstay_runtime.errors import BadInput, Denied
+from mainstay_runtime.errors import BadInput, Denied, Unavailable
 from mainstay_runtime.identity import Identity, IdentityFile, Invitation
 
 ENROL = "/mainstay.agent.v1.Enrolment/Enrol"
@@ -24,7 +26,15 @@ class EnrolmentRefused(Denied):
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.detail)
         self.code = refused.code
-        self.retry_after_seconds = refused.retry_after_seconds
+
+
+class EnrolmentDelayed(Unavailable):
+    """The controller is busy; try again after `retry_after_seconds`."""
+
+    def __init__(self, refused: Refused, retry_after_seconds: float) -> None:
+        super().__init__(refused.detail)
+        self.code = refused.code
+        self.retry_after_seconds = retry_after_seconds
 
 
 def enrolment_address(session_address: str) -> str:
@@ -89,7 +99,8 @@ class Credentials:
 
 def _keep(file: IdentityFile, key_pem: bytes, reply: EnrolReply) -> Identity:
     if isinstance(reply, Refused):
-        raise EnrolmentRefused(reply)
+        wait_seconds = reply.retry_after_seconds
+        raise EnrolmentRefused(reply) if wait_seconds is None else EnrolmentDelayed(reply, wait_seconds)
     if not key_pem or not identity.is_for_key(identity.load_certificate(reply.certificate_pem), key_pem):
         raise BadInput("the certificate is not for the key we asked for")
     fresh = Identity(key_pem=key_pem, certificate_pem=reply.certificate_pem, ca_pem=reply.ca_pem)

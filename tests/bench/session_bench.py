@@ -96,7 +96,7 @@ async def controller(directory: Path, port: int, agents: int, questions: Connect
     for number in range(agents):
         book.know(f"agent-{number}")
     authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
-    enrolment = Enrolment(authority, book)
+    enrolment = Enrolment(authority, book, Admission(CLOCK))
     admission = Admission(CLOCK, per_second=1e6, burst=agents)
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=admission, clock=CLOCK)
     doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay_proto import codec, messages
+from mainstay_proto import codec, enrolment, messages
 from mainstay_proto.agent.v1 import agent_pb2
 from mainstay_proto.messages import (
     Command,
@@ -31,7 +31,7 @@ from mainstay_proto.messages import (
 SCHEMAS = agent_pb2.DESCRIPTOR.message_types_by_name
 DATACLASSES = [
     value
-    for value in vars(messages).values()
+    for value in [*vars(messages).values(), enrolment.EnrolRequest, enrolment.RenewRequest]
     if isinstance(value, type) and is_dataclass(value) and value is not UnknownMessage
 ]
 ORDERS = [order for order in get_args(messages.Order) if order is not UnknownMessage]
@@ -86,12 +86,12 @@ def test_every_order_survives_the_wire(order: type) -> None:
 
 
 @given(
-    request=values_of(messages.EnrolRequest),
-    renewal=values_of(messages.RenewRequest),
-    reply=values_of(messages.EnrolReply),
+    request=values_of(enrolment.EnrolRequest),
+    renewal=values_of(enrolment.RenewRequest),
+    reply=values_of(enrolment.EnrolReply),
 )
 def test_enrolment_survives_the_wire(
-    request: messages.EnrolRequest, renewal: messages.RenewRequest, reply: messages.EnrolReply
+    request: enrolment.EnrolRequest, renewal: enrolment.RenewRequest, reply: enrolment.EnrolReply
 ) -> None:
     assert codec.enrol_request.decode(codec.enrol_request.encode(request)) == request
     assert codec.renew_request.decode(codec.renew_request.encode(renewal)) == renewal

@@ -18,12 +18,12 @@ from typing import Protocol
 
 from mainstay_agent.link.port import Duties
 from mainstay_agent.link.roster import Roster
+from mainstay_proto.enrolment import EnrolReply
 from mainstay_proto.messages import (
     Certificate,
     Command,
     CommandResult,
     Down,
-    EnrolReply,
     Goodbye,
     GuestEvent,
     Hello,

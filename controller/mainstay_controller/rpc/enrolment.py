@@ -1,6 +1,7 @@
 """Who gets a certificate: the bearer of a token, once; and whoever holds one already and is still known.
 
-The promise: the name in a certificate comes from the book and never from the request; a refusal says which rule it was."""
+The promise: the name in a certificate comes from the book and never from the request; a refusal says which rule it was.
+Anybody may knock here, so the work done for strangers is bounded by an admission of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from mainstay_controller.fleet.enrolment import EnrolmentBook, Issued
 from mainstay_controller.rpc import refusals
+from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.refusals import WrongIdentity
-from mainstay_proto.messages import Certificate, EnrolReply, EnrolRequest, Refused, RenewRequest
+from mainstay_proto.enrolment import EnrolReply, EnrolRequest, RenewRequest
+from mainstay_proto.messages import Certificate, Refused
 from mainstay_runtime import identity
 from mainstay_runtime.errors import BadInput, Denied
 from mainstay_runtime.identity import PeerIdentity, Role
@@ -21,13 +24,15 @@ log = logger(__name__)
 
 
 class Enrolment:
-    def __init__(self, authority: Authority, book: EnrolmentBook) -> None:
+    def __init__(self, authority: Authority, book: EnrolmentBook, admission: Admission) -> None:
         self._authority = authority
         self._book = book
+        self._admission = admission
 
     async def enrol(self, untrusted: EnrolRequest) -> EnrolReply:
         """For a token."""
         try:
+            await self._admission.admit()
             key = identity.requested_key(untrusted.csr_pem)
             invited = await self._book.redeem(identity.token_sha256(untrusted.token), identity.key_sha256(key))
             return await self._issue(invited.role, invited.id, key)
@@ -37,6 +42,7 @@ class Enrolment:
     async def recover(self, untrusted: RenewRequest) -> EnrolReply:
         """For a certificate of ours that TLS refuses, expired or not, and the proof of its key."""
         try:
+            await self._admission.admit()
             certificate = identity.load_certificate(untrusted.certificate_pem)
             peer = self._authority.recognise(certificate)
             if not identity.renewal_is_signed(certificate, untrusted.csr_pem, untrusted.signature):

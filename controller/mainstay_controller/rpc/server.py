@@ -33,11 +33,13 @@ Answer = TypeVar("Answer")
 Context = grpc.aio.ServicerContext[Up, Down]
 
 STOP_GRACE_SECONDS = 2.0
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # a Hello for all the hosts of a large vCenter
 WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a storm into CANCELLED
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second controller on the port is an error, not a lottery
     ("grpc.http2.bdp_probe", 0),  # a third less work per heartbeat
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.server.max_pending_requests", WAITING_MAX),
     ("grpc.server.max_pending_requests_hard_limit", WAITING_MAX),
 )

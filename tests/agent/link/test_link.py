@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 from mainstay_agent.link import link as link_module
 from mainstay_agent.link.link import Link
+from mainstay_proto.enrolment import EnrolReply
 from mainstay_proto.messages import (
     Certificate,
     CommandResult,
     Down,
-    EnrolReply,
     Goodbye,
     GuestEvent,
     GuestState,

@@ -94,7 +94,7 @@ class Door:
         self.sessions = Sessions(
             sink=fleet,
             book=self.book,
-            enrolment=Enrolment(authority, self.book),
+            enrolment=Enrolment(authority, self.book, Admission(clock)),
             admission=admission or Admission(clock),
             clock=clock,
         )

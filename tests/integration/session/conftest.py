@@ -93,7 +93,7 @@ async def an_agent(duties: RecordingDuties, credentials: Credentials, *controlle
 async def a_cloud(directory: Path, *, address: str | None = None) -> AsyncIterator[Cloud]:
     authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
     book, fleet = MemoryBook(), RecordingFleet()
-    enrolment = Enrolment(authority, book)
+    enrolment = Enrolment(authority, book, Admission(CLOCK))
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(CLOCK), clock=CLOCK)
     doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
     port = two_free_ports() if address is None else int(address.rpartition(":")[2])

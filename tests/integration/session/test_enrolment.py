@@ -9,7 +9,8 @@ import pytest
 
 from mainstay_controller.rpc.authority import Authority
 from mainstay_proto import codec
-from mainstay_proto.messages import EnrolRequest, Refused
+from mainstay_proto.enrolment import EnrolRequest
+from mainstay_proto.messages import Refused
 from mainstay_runtime.channel import ask
 from mainstay_runtime.enrolment import ENROL, Credentials, EnrolmentRefused, enrol, enrolment_address
 from mainstay_runtime.errors import Unavailable

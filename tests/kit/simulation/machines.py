@@ -18,7 +18,8 @@ from mainstay_agent.drivers.simulated.world import alive_since
 from mainstay_agent.duties.ports import Hypervisor
 from mainstay_agent.lease.local import AreaPorts, AreaSettings, LocalLeaseArea
 from mainstay_agent.main.service import Service, Time
-from mainstay_proto.messages import Down, EnrolReply, RenewCertificate, Up
+from mainstay_proto.enrolment import EnrolReply
+from mainstay_proto.messages import Down, RenewCertificate, Up
 from mainstay_runtime.enrolment import Credentials
 from mainstay_runtime.session import Stream
 from mainstay_runtime.tasks import background
