@@ -24,7 +24,7 @@ class Admission:
         if command.polls:
             await self._count(f"polls:{caller.account.id}", limit_of_polls(cloud), cloud)
         else:
-            await self._count(f"calls:{caller.account.id}", limit_of_calls(cloud), cloud)
+            await self._count(calls_of(caller), limit_of_calls(cloud), cloud)
 
     async def admit_login(self, remote: str, cloud: Cloud) -> None:
         """Logins have a stricter limit of their own, whether throttling is on or not."""
@@ -34,3 +34,8 @@ class Admission:
         refused = await self.counter.count(window_id, limit, cloud)
         if refused is not None:
             raise LimitExceeded(refused.retry_after_ms)
+
+
+def calls_of(caller: Caller) -> str:
+    """The window in which an account's calls are counted."""
+    return f"calls:{caller.account.id}"

@@ -62,6 +62,14 @@ def page_of(request: Listing) -> Page:
     return Page(number=request.page, size=request.page_size)
 
 
+def page_in_memory(request: Listing, rows: Sequence[V]) -> Rows[V]:
+    """For lists that are not in the database."""
+    page = page_of(request)
+    size = page.size or PAGE_SIZE_MAX
+    begin = (page.number - 1) * size
+    return Rows(rows=rows[begin : begin + size], count=len(rows))
+
+
 def filters_of(request: object, parameters: Sequence[Parameter]) -> list[Where]:
     """One condition for each filter that was given."""
     conditions = []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from mainstay_controller.api.commands import (
     accounts,
+    api_limits,
+    capabilities,
     clusters,
+    configurations,
     discovery,
     domains,
     events,
@@ -44,5 +47,8 @@ ALL: Registry = Registry(
         *jobs.COMMANDS,
         *events.COMMANDS,
         *incidents.COMMANDS,
+        *configurations.COMMANDS,
+        *capabilities.COMMANDS,
+        *api_limits.COMMANDS,
     )
 )

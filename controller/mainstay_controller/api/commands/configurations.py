@@ -1,0 +1,188 @@
+"""Settings: what operators may tune, and what it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
+from mainstay_controller.api.answers import Rows
+from mainstay_controller.api.listing import Listing, page_in_memory
+from mainstay_controller.api.parameters import Length
+from mainstay_controller.api.registry import command
+from mainstay_controller.domain.ids import ClusterId, PoolId
+from mainstay_controller.domain.tunable import written
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.journal import About
+from mainstay_controller.operations.settings import declared
+from mainstay_controller.operations.tune import Place, Tuned, tune, tune_place, tuned, tuned_at, untune
+
+KINDS = {bool: "Boolean", int: "Number", float: "Decimal", str: "String"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationView:
+    """`default_theirs` is ours: CloudStack's default, where ours differs; `range` what is allowed; `unit` in what it counts."""
+
+    wire_key: ClassVar[str] = "configuration"
+
+    id: int
+    name: str
+    value: str
+    default_value: str
+    default_theirs: str | None
+    description: str
+    display_text: str
+    category: str
+    component: str
+    group: str
+    subgroup: str
+    scope: str
+    type: str
+    options: str | None
+    range: str | None
+    unit: str | None
+    is_dynamic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationGroupView:
+    wire_key: ClassVar[str] = "configurationgroup"
+
+    name: str
+    description: str
+    precedence: int
+    subgroup: tuple[ConfigurationSubgroupView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationSubgroupView:
+    name: str
+    precedence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConfigurations(Listing):
+    name: Annotated[str | None, "only settings whose name contains this"] = None
+    group: Annotated[str | None, "only settings of this group"] = None
+    subgroup: Annotated[str | None, "only settings of this subgroup"] = None
+    parent: Annotated[str | None, "only settings below this one: there are none"] = None
+    category: Annotated[str | None, "only settings of this category"] = None
+    cluster_id: Annotated[ClusterId | None, "those that this cluster has values of its own for"] = None
+    storage_id: Annotated[PoolId | None, "those that this storage pool has values of its own for"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConfigurationGroups(Listing):
+    group: Annotated[str | None, "only this group"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetConfiguration:
+    name: Annotated[str, "the name of the setting"]
+    cluster_id: Annotated[ClusterId | None, "for this cluster"] = None
+    storage_id: Annotated[PoolId | None, "for this storage pool"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateConfiguration(ResetConfiguration):
+    value: Annotated[str, "the new value", Length(4096)]
+
+
+@command("listConfigurations", roles=ROOT_READS)
+async def list_configurations(request: ListConfigurations, _caller: Caller, cloud: Cloud) -> Rows[ConfigurationView]:
+    """Lists settings with their values."""
+    place = await _place(request, cloud)
+    shown = [_configuration(each) for each in (tuned(cloud) if place is None else tuned_at(place))]
+    return page_in_memory(request, [each for each in shown if _is_asked_for(request, each)])
+
+
+@command("updateConfiguration", roles=ROOT)
+async def update(request: UpdateConfiguration, caller: Caller, cloud: Cloud) -> ConfigurationView:
+    """Changes a setting; every controller follows within a second or two."""
+    place = await _place(request, cloud)
+    if place is None:
+        return _configuration(await tune(request.name, request.value, cloud, _by(caller)))
+    return _configuration(await tune_place(request.name, request.value, place, cloud, _by(caller)))
+
+
+@command("resetConfiguration", roles=ROOT)
+async def reset(request: ResetConfiguration, caller: Caller, cloud: Cloud) -> ConfigurationView:
+    """Sets a setting back: to its default, or in a cluster or pool to what holds in the whole cloud."""
+    place = await _place(request, cloud)
+    if place is None:
+        return _configuration(await untune(request.name, cloud, _by(caller)))
+    return _configuration(await tune_place(request.name, None, place, cloud, _by(caller)))
+
+
+@command("listConfigurationGroups", roles=ROOT_READS)
+async def list_groups(request: ListConfigurationGroups, _caller: Caller, _cloud: Cloud) -> Rows[ConfigurationGroupView]:
+    """Lists the groups of settings."""
+    names = dict.fromkeys(each.tunable.group for each in declared().values())
+    views = [
+        ConfigurationGroupView(
+            name=name,
+            description=f"Settings of {name}",
+            precedence=number,
+            subgroup=(ConfigurationSubgroupView(name="Others", precedence=1),),
+        )
+        for number, name in enumerate(names, start=1)
+        if request.group in (None, name)
+    ]
+    return page_in_memory(request, views)
+
+
+async def _place(request: ListConfigurations | ResetConfiguration, cloud: Cloud) -> Place | None:
+    if request.cluster_id is not None and request.storage_id is not None:
+        raise InvalidParameter("clusterid", "name one scope only")
+    if request.cluster_id is not None:
+        return await cloud.store.clusters.by_id(request.cluster_id)
+    return await cloud.store.pools.by_id(request.storage_id) if request.storage_id is not None else None
+
+
+def _configuration(each: Tuned) -> ConfigurationView:
+    tunable = each.declared.tunable
+    return ConfigurationView(
+        id=list(declared()).index(tunable.name) + 1,
+        name=tunable.name,
+        value=written(each.value),
+        default_value=written(each.declared.default),
+        default_theirs=tunable.theirs or None,
+        description=tunable.told,
+        display_text=tunable.name,
+        category="Advanced",
+        component="mainstay",
+        group=tunable.group,
+        subgroup="Others",
+        scope=tunable.scope,
+        type="Select" if tunable.choices else KINDS[each.declared.kind],
+        options=",".join(tunable.choices) or None,
+        range=tunable.range or None,
+        unit=tunable.unit or None,
+        is_dynamic=not tunable.at_start,
+    )
+
+
+def _is_asked_for(request: ListConfigurations, view: ConfigurationView) -> bool:
+    def says(wanted: str | None, *texts: str) -> bool:
+        return wanted is None or any(wanted.lower() in text.lower() for text in texts)
+
+    def equals(wanted: str | None, text: str) -> bool:
+        return wanted is None or wanted.lower() == text.lower()
+
+    return (
+        says(request.name, view.name)
+        and says(request.keyword, view.name, view.description, view.value)
+        and equals(request.group, view.group)
+        and equals(request.subgroup, view.subgroup)
+        and equals(request.category, view.category)
+        and request.parent is None
+    )
+
+
+def _by(caller: Caller) -> About:
+    return About(account_id=caller.account.id, domain_id=caller.domain.id, user_id=caller.user.id)
+
+
+COMMANDS = (list_configurations, update, reset, list_groups)
