@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from mainstay_controller.domain.ha.proof import PoweredOff, Proof, as_facts
 from mainstay_controller.domain.ids import (
     AccountId,
     ClusterId,
     ControllerId,
     DomainId,
     HostId,
+    IncidentId,
     OfferingId,
     PodId,
     PoolId,
@@ -28,6 +30,7 @@ from mainstay_controller.domain.records import (
     Cluster,
     Controller,
     Host,
+    Incident,
     Job,
     Json,
     Pod,
@@ -137,23 +140,41 @@ class Here:
 
     async def run(self, job: Job, within_seconds: float = 7200.0) -> Job:
         """Work on jobs until this one has ended."""
-        ends_at = self.site.clock.monotonic() + within_seconds
         async with background(self.work_for_ever):
-            while True:
-                job = await self.site.store.jobs.by_id(job.id)
-                if job.state is not JobState.PENDING:
-                    return job
-                assert self.site.clock.monotonic() < ends_at, f"{job.command} still is {job.phase!r}"
-                await self.site.clock.sleep(0.1)
+            return await self.ended(job, within_seconds)
+
+    async def ended(self, job: Job, within_seconds: float = 7200.0) -> Job:
+        ends_at = self.site.clock.monotonic() + within_seconds
+        while True:
+            row: Job = await self.site.store.jobs.by_id(job.id)
+            if row.state is not JobState.PENDING:
+                return row
+            assert self.site.clock.monotonic() < ends_at, f"{row.command} still is {row.phase!r}"
+            await self.site.clock.sleep(0.1)
 
     async def work_for_ever(self) -> None:
         await work_on_jobs(self.engine)
 
-    async def prove_dead(self, host: ToldHost) -> None:
-        """What recovery writes once it has proof."""
+    async def prove_dead(self, host: ToldHost, proof: Proof | None = None) -> None:
+        """What recovery writes once it has proof; without one named, its power controller's word."""
         row = await self.cloud.store.hosts.by_id(host.host_id)
-        await self.cloud.store.hosts.swap(row, replace(row, state=HostState.DOWN, proven_dead_boot_id=row.boot_id))
+        down = replace(row, state=HostState.DOWN, proven_dead_boot_id=row.boot_id)
+        await self.cloud.store.hosts.swap(row, down)
+        await self.cloud.store.incidents.add(
+            Incident(
+                id=IncidentId(f"incident-{host.name}"),
+                created=await self.cloud.store.now(),
+                host_id=row.id,
+                host_boot_id=row.boot_id,
+                evidence=(as_facts(proof or PoweredOff(address="bmc")),),
+            )
+        )
         self.cloud.fleet.give_up_orders(HostId(host.host_id), "proven dead")
+
+    async def back_up(self, host: ToldHost, boot_id: str) -> None:
+        """It said Hello."""
+        row = await self.cloud.store.hosts.by_id(host.host_id)
+        await self.cloud.store.hosts.swap(row, replace(row, state=HostState.UP, boot_id=boot_id))
 
 
 async def a_controller(

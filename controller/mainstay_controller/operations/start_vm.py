@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId
+from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.records import Host, Job, StoragePool, Vm
@@ -33,9 +33,12 @@ from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.make_volumes import VolumeNotMade, assign_pool, make_volumes, withdraw_pool
 from mainstay_controller.operations.start_orders import order_start, pools_of, raise_epoch, taken_off
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
-from mainstay_controller.store.port import LIVE, Stale, eq
+from mainstay_controller.store.port import LIVE, Stale, eq, ne
 
 COMMAND, EVENT = "startVirtualMachine", "VM.START"
+RIVALS_PAUSE_SECONDS = 0.5
+LOOKS_MAX = 8
+"""How often a start looks again at a cloud that is full with reservations."""
 
 
 class HostCannot(Exception):
@@ -98,6 +101,7 @@ class Start:
         self.cloud = run.cloud
         self.tried: dict[HostId, str] = {}
         self.mine: tuple[HostId, int] | None = None
+        self.looks_left = LOOKS_MAX
 
     async def next_step(self, vm: Vm) -> None:
         if vm.host_id is not None:
@@ -111,10 +115,15 @@ class Start:
             await self.reserve(vm)
 
     async def reserve(self, vm: Vm) -> None:
-        """A host, and a pool for what is not made yet.  Two controllers may reserve the last room at once: both look again, and both let go."""
+        """A host, and a pool for what is not made yet.  Several may reserve the last room at once: all look again, and all let go."""
         await self.run.reached("choosing a host", 10)
         zone = await look_at_zone(vm.zone_id, self.cloud)
-        host, pool = await self.find_room(vm, zone)
+        try:
+            host, pool = await self.find_room(vm, zone)
+        except InsufficientCapacity:
+            if await self.others_may_let_go(vm.zone_id):
+                return
+            raise
         event = VmEvent.OPERATION_RETRY if vm.state is VmState.STARTING else VmEvent.START_REQUESTED
         reserved = replace(vm, target_host_id=host.id, host_boot_id=host.boot_id)
         async with self.cloud.store.transaction() as store:
@@ -123,7 +132,8 @@ class Start:
                 await assign_pool(vm, pool, store)
         self.mine = (host.id, vm.epoch)
         if await is_overcommitted(host, zone.clusters[host.cluster_id], self.cloud.store):
-            await self.let_go(vm, host, "its room went to another guest")
+            await release(vm, VmEvent.OPERATION_RETRY, "its room went to others too", self.cloud)
+            await self.pause()
 
     async def find_room(self, vm: Vm, zone: ZoneView) -> tuple[Host, StoragePool | None]:
         if len(self.tried) >= self.cloud.settings.start_retry:
@@ -135,6 +145,19 @@ class Start:
         host = zone.hosts[choose(zone, request, self.cloud).host_id]
         unmade = [volume for volume in volumes if volume.pool_id is None]
         return host, pool_reached_by(host, pools_for(unmade, offering, zone), zone) if unmade else None
+
+    async def others_may_let_go(self, zone_id: ZoneId) -> bool:
+        """No room, but some of it is only reserved: a few more looks are worth their while."""
+        self.looks_left -= 1
+        reserved = (eq("zone_id", zone_id), eq("state", VmState.STARTING), eq("host_id", None))
+        if self.looks_left < 0 or not await self.cloud.store.vms.count(*reserved, ne("target_host_id", None)):
+            return False
+        await self.pause()
+        return True
+
+    async def pause(self) -> None:
+        """Of a length of its own, so that rivals come apart."""
+        await self.cloud.clock.sleep(self.cloud.rng.uniform(0.0, RIVALS_PAUSE_SECONDS))
 
     async def make_ready(self, vm: Vm, host: Host) -> None:
         await self.run.reached(f"making disks on {host.name}", 30)
