@@ -27,7 +27,10 @@ async def watch_heartbeats(cloud: Cloud) -> None:
         before, attention = attention, attention.scanned(now, SCAN_SECONDS + cloud.settings.ping_interval_seconds)
         if attention.since != before.since:
             log.warning("our own loop lagged: nobody is suspect for a while", lag_seconds=now - before.last_scan)
-        known = await scan(attention, known, now, cloud)
+        try:
+            known = await scan(attention, known, now, cloud)
+        except Exception:
+            log.exception("looking for silent hosts failed; it is tried again")
 
 
 async def scan(attention: Attention, known: dict[HostId, float], now: float, cloud: Cloud) -> dict[HostId, float]:

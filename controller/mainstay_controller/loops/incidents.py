@@ -12,9 +12,12 @@ from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId
 from mainstay_controller.domain.records import Incident
 from mainstay_controller.operations.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.decision_record import Turn
+from mainstay_controller.operations.plan_restarts import begin_wave
 from mainstay_controller.operations.pursue_incident import pursue
-from mainstay_controller.operations.recover_guests import Turn, begin_wave, finish_restart
-from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
+from mainstay_controller.operations.restart_guest import Ending, order_restart, write_ending
+from mainstay_controller.operations.together import together
+from mainstay_controller.store.port import OutcomeUnknown, Stale, Store, Unreachable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
 
@@ -33,16 +36,18 @@ class Desk:
     cloud: Cloud
     _incidents: set[IncidentId] = field(default_factory=set)
     _decisions: set[DecisionId] = field(default_factory=set)
-    _doors: dict[HostId, asyncio.Semaphore] = field(default_factory=dict)
+    _doors: dict[HostId, asyncio.Semaphore] = field(init=False)
+    _endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
         self._doors = defaultdict(lambda: asyncio.Semaphore(self.cloud.settings.starts_per_host_max))
+        self._endings = Endings(self.cloud)
 
     async def run(self) -> None:
         """For ever."""
         async with Nursery(broken) as hands:
-            async with background(lambda: self._take_incidents(hands), lambda: self._start_waves(hands)):
-                await asyncio.Event().wait()
+            async with background(lambda: self._take_incidents(hands), self._endings.run):
+                await self._start_waves(hands)
 
     async def _take_incidents(self, hands: Nursery) -> None:
         while True:
@@ -54,6 +59,8 @@ class Desk:
                         hands.adopt(self._handle(incident), f"incident {incident.id}")
             except LATER as error:
                 log.info("incidents are looked at again", error=str(error))
+            except Exception:
+                log.exception("taking up incidents failed; it is tried again")
             await self.cloud.fleet.bells.next(INCIDENTS, after=rung, within_seconds=ROUND_SECONDS)
 
     async def _handle(self, incident: Incident) -> None:
@@ -71,22 +78,67 @@ class Desk:
         while True:
             rung = self.cloud.fleet.bells.rung(DECISIONS)
             try:
-                for turn in await begin_wave(self.cloud, self._decisions):
-                    self._decisions.add(turn.decision.id)
-                    hands.adopt(self._restart(turn), f"restart of {turn.vm.name}")
+                async for batch in begin_wave(self.cloud, self._decisions):
+                    for turn in batch:
+                        self._decisions.add(turn.decision.id)
+                        hands.adopt(self._restart(turn), f"restart of {turn.vm.name}")
             except LATER as error:
                 log.info("decisions are looked at again", error=str(error))
+            except Exception:
+                log.exception("planning restarts failed; it is tried again")
             await self.cloud.fleet.bells.next(DECISIONS, after=rung, within_seconds=ROUND_SECONDS)
 
     async def _restart(self, turn: Turn) -> None:
         """In order of their turns, so many at a time on one host."""
         try:
             async with self._doors[HostId(str(turn.vm.host_id))]:
-                await finish_restart(turn, self.cloud)
+                ending = await order_restart(turn, self.cloud)
+            await self._endings.write(ending)
         except LATER as error:
             log.info("restart is looked at again", vm=turn.vm.id, error=str(error))
         finally:
             self._decisions.discard(turn.decision.id)
+
+
+class Endings:
+    """How starts ended, written as many at a time as came while the last ones were being written."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._waiting: list[tuple[Ending, asyncio.Future[None]]] = []
+        self._came = asyncio.Event()
+
+    async def write(self, ending: Ending) -> None:
+        """Until it is written, or its rows are found changed by other hands."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ending, written))
+        self._came.set()
+        await written
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            taken, self._waiting = self._waiting, []
+            try:
+                async for _ in together([ending for ending, _ in taken], self._write_one, self._cloud):
+                    pass
+                self._tell(taken, None)
+            except Exception as error:
+                self._tell(taken, error)
+
+    async def _write_one(self, store: Store, ending: Ending) -> None:
+        await write_ending(store, ending, self._cloud)
+
+    def _tell(self, taken: list[tuple[Ending, asyncio.Future[None]]], error: Exception | None) -> None:
+        for _, written in taken:
+            if written.done():
+                continue
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
 
 
 def broken(name: str, error: Exception) -> None:

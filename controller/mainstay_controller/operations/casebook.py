@@ -5,7 +5,7 @@ everybody who looks later sees the stopwatch; every write is compare-and-set, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.change_state import change_incident
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import Stale, Store, eq, ne
+from mainstay_runtime.clock import Clock
 
 TIMELINE_MAX = 200
 """Entries kept: the first half and the newest."""
@@ -181,8 +182,15 @@ async def _claimed(incident: Incident, cloud: Cloud) -> Sequence[Incident]:
 
 
 async def case_file(incident: Incident, cloud: Cloud) -> CaseFile:
-    """The stopwatch goes on where its timeline ends; between controllers it is the database's clock that counts."""
-    opened = await cloud.store.now() - incident.created
+    return CaseFile(incident, zeros_of([incident], await cloud.store.now(), cloud.clock)[incident.id], cloud)
+
+
+def zeros_of(incidents: Iterable[Incident], now: datetime, clock: Clock) -> dict[IncidentId, float]:
+    """Where the stopwatch of each began, on our clock.  `now` is the database's: between controllers it is its clock that counts."""
+    return {each.id: clock.monotonic() - (now - each.created).total_seconds() - head_start(each) for each in incidents}
+
+
+def head_start(incident: Incident) -> float:
+    """What the stopwatch showed when the incident was opened."""
     first = incident.timeline[0].get("offset_ms") if incident.timeline else 0
-    before_ms = first if isinstance(first, int) else 0
-    return CaseFile(incident, cloud.clock.monotonic() - opened.total_seconds() - before_ms / 1000, cloud)
+    return first / 1000 if isinstance(first, int) else 0.0

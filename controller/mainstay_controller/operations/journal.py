@@ -135,22 +135,23 @@ class Journal:
         start_event_id: str = "",
     ) -> Event:
         """`type` is CloudStack's name, such as VM.START; `start_event_id` chains Started and Completed to their first event."""
-        return await store.events.add(
-            Event(
-                id=EventId(self.rng.uuid()),
-                type=type,
-                description=description,
-                created=self.clock.now(),
-                level=level,
-                state=state,
-                account_id=about.account_id,
-                user_id=about.user_id,
-                domain_id=about.domain_id,
-                resource_type=about.resource_type,
-                resource_id=about.resource_id,
-                start_event_id=start_event_id,
-                job_id=about.job_id,
-            )
+        entry = self.entry(type, description, about, level=level)
+        return await store.events.add(replace(entry, state=state, start_event_id=start_event_id))
+
+    def entry(self, type: str, description: str, about: About, *, level: Level = Level.INFO) -> Event:
+        """An event yet to be written, for those that write many at once."""
+        return Event(
+            id=EventId(self.rng.uuid()),
+            type=type,
+            description=description,
+            created=self.clock.now(),
+            level=level,
+            account_id=about.account_id,
+            user_id=about.user_id,
+            domain_id=about.domain_id,
+            resource_type=about.resource_type,
+            resource_id=about.resource_id,
+            job_id=about.job_id,
         )
 
     async def alert(

@@ -45,26 +45,33 @@ class Freed:
 
 async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[Decision]:
     """Within the caller's transaction; Stale means that somebody changed one of the guests, and nothing was written."""
-    now = await store.now()
-    return [await _release_one(store, case, each, now) for each in freed]
+    now, cloud = await store.now(), case.cloud
+    judged = [(each, judge(each.vm, each.cause, force_ha=cloud.settings.force_ha)) for each in freed]
+    decisions, events = [], []
+    for each, verdict in judged:
+        off = taken_off(each.vm, verdict.why)
+        vm = await change_vm(store, each.vm, VmEvent.PROVEN_GONE, now, str(each.proof), into=off)
+        decisions.append(_decision(case, each, vm, verdict, now))
+        text = f"{vm.name} stopped: {each.proof}; {verdict.why}"
+        events.append(cloud.journal.entry("VM.STOP", text, about_vm(vm), level=Level.WARN))
+        await _alert(store, each, verdict, cloud)
+    await store.events.add_all(events)
+    return await _write(store, decisions)
 
 
-async def _release_one(store: Store, case: CaseFile, freed: Freed, now: datetime) -> Decision:
-    verdict = judge(freed.vm, freed.cause, force_ha=case.cloud.settings.force_ha)
-    vm = await change_vm(
-        store, freed.vm, VmEvent.PROVEN_GONE, now, str(freed.proof), into=taken_off(freed.vm, verdict.why)
-    )
-    await _tell(store, freed, verdict, case.cloud)
-    return await _write(store, _decision(case, freed, vm, verdict, now))
+async def _write(store: Store, decisions: list[Decision]) -> list[Decision]:
+    """In place of what was written while their proof was waited for."""
+    if not decisions:
+        return []
+    earlier = await store.decisions.find(eq("incident_id", decisions[0].incident_id))
+    known = {decision.vm_id: decision for decision in earlier}
+    await store.decisions.add_all([decision for decision in decisions if decision.vm_id not in known])
+    return [await _replace(store, known[each.vm_id], each) if each.vm_id in known else each for each in decisions]
 
 
-async def _write(store: Store, decision: Decision) -> Decision:
-    """In place of what was written while its proof was waited for."""
-    known = await store.decisions.find(eq("incident_id", decision.incident_id), eq("vm_id", decision.vm_id), limit=1)
-    if not known:
-        return await store.decisions.add(decision)
-    phases = (*known[0].phases, *decision.phases)
-    return await store.decisions.swap(known[0], replace(decision, id=known[0].id, phases=phases))
+async def _replace(store: Store, known: Decision, decision: Decision) -> Decision:
+    phases = (*known.phases, *decision.phases)
+    return await store.decisions.swap(known, replace(decision, id=known.id, phases=phases))
 
 
 def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datetime) -> Decision:
@@ -103,34 +110,32 @@ def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datet
 async def leave_unproven(store: Store, case: CaseFile, vms: Iterable[Vm]) -> None:
     """Guests of a dead host of which its proof says nothing."""
     now = await store.now()
-    for vm in vms:
-        rule = "migrating" if vm.state is VmState.MIGRATING else "no-proof"
-        waiting: dict[str, Json] = {
-            "name": "waiting",
-            "at": case.cloud.clock.now().isoformat(),
-            "elapsed_ms": case.elapsed_ms,
-            "text": WAITED_FOR[rule],
-        }
-        await _write(
-            store,
-            Decision(
-                id=DecisionId(case.cloud.rng.uuid()),
-                incident_id=case.id,
-                vm_id=vm.id,
-                created=now,
-                trigger=case.incident.trigger,
-                rule=rule,
-                decision=WAIT,
-                epoch=vm.epoch,
-                phases=(waiting,),
-            ),
-        )
+    await _write(store, [_waiting(case, vm, now) for vm in vms])
 
 
-async def _tell(store: Store, freed: Freed, verdict: Verdict, cloud: Cloud) -> None:
+def _waiting(case: CaseFile, vm: Vm, now: datetime) -> Decision:
+    rule = "migrating" if vm.state is VmState.MIGRATING else "no-proof"
+    waiting: dict[str, Json] = {
+        "name": "waiting",
+        "at": case.cloud.clock.now().isoformat(),
+        "elapsed_ms": case.elapsed_ms,
+        "text": WAITED_FOR[rule],
+    }
+    return Decision(
+        id=DecisionId(case.cloud.rng.uuid()),
+        incident_id=case.id,
+        vm_id=vm.id,
+        created=now,
+        trigger=case.incident.trigger,
+        rule=rule,
+        decision=WAIT,
+        epoch=vm.epoch,
+        phases=(waiting,),
+    )
+
+
+async def _alert(store: Store, freed: Freed, verdict: Verdict, cloud: Cloud) -> None:
     vm = freed.vm
-    text = f"{vm.name} stopped: {freed.proof}; {verdict.why}"
-    await cloud.journal.event(store, "VM.STOP", text, about_vm(vm), level=Level.WARN)
     if isinstance(verdict, LeaveStopped) and vm.wanted_running and freed.cause is not StopCause.GUEST_SHUTDOWN:
         subject = f"VM {vm.name} stopped unexpectedly and is not restarted: {verdict.why}"
         await cloud.journal.alert(store, AlertType.USER_VM, subject, dedupe_key=f"vm-stopped:{vm.id}")

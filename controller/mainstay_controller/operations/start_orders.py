@@ -73,10 +73,10 @@ def taken_off(vm: Vm, why: str = "") -> Vm:
     )
 
 
-async def order_start(vm: Vm, *, command_id: str, cloud: Cloud) -> Outcome:
+async def order_start(vm: Vm, *, command_id: str, cloud: Cloud, owns: Belongings | None = None) -> Outcome:
     """Under the epoch in the row, on the host in the row: ordering it twice is safe, starting it twice impossible."""
     assert vm.host_id is not None
-    guest = guest_order(vm, await belongings(vm, cloud.store))
+    guest = guest_order(vm, owns or await belongings(vm, cloud.store))
     seconds = cloud.settings.order_deadline_seconds
     return await cloud.fleet.start_guest(vm.host_id, guest, command_id=command_id, deadline_seconds=seconds)
 
