@@ -16,6 +16,7 @@ from mainstay_controller.fleet.fleet import Fleet, SessionTiming
 from mainstay_controller.fleet.power.ipmitool import Ipmitool
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.fleet.power.redfish import Redfish
+from mainstay_controller.loops.capacity import look_at_capacity
 from mainstay_controller.loops.certificates import watch_certificates
 from mainstay_controller.loops.guests import hear_hosts
 from mainstay_controller.loops.heartbeats import watch_heartbeats
@@ -102,6 +103,7 @@ def loops(cloud: Cloud) -> list[Work]:
         Desk(cloud).run,
         partial(work_on_jobs, jobs.JobEngine(cloud, works())),
         partial(attend_to_rows, cloud),
+        partial(look_at_capacity, cloud),
         partial(keep_membership, cloud),
         partial(watch_certificates, cloud),
         partial(keep_up, cloud),

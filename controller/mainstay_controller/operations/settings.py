@@ -251,6 +251,57 @@ class Settings:
             told="Beyond this share of its memory a cluster takes no new guests.",
         ),
     ] = 0.85
+    cluster_cpu_notification_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.cpu.allocated.capacity.notificationthreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its CPU a cluster raises an alert.",
+        ),
+    ] = 0.75
+    cluster_memory_notification_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.memory.allocated.capacity.notificationthreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its memory a cluster raises an alert.",
+        ),
+    ] = 0.75
+    cluster_storage_notification_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.storage.capacity.notificationthreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its primary storage in use a cluster raises an alert.",
+        ),
+    ] = 0.75
+    cluster_storage_allocated_notification_threshold: Annotated[
+        float,
+        Tunable(
+            name="cluster.storage.allocated.capacity.notificationthreshold",
+            group=CAPACITY,
+            low=0,
+            high=1,
+            told="Beyond this share of its primary storage promised a cluster raises an alert.",
+        ),
+    ] = 0.75
+    capacity_check_ms: Annotated[
+        int,
+        Tunable(
+            name="capacity.check.period",
+            group=CAPACITY,
+            unit="ms",
+            low=1000,
+            high=86_400_000,
+            told="How often pools are measured and thresholds are looked at.",
+        ),
+    ] = 300_000
     cluster_threshold_enabled: Annotated[
         bool,
         Tunable(
