@@ -72,6 +72,17 @@ class Identity:
     def has_expired(self, now: datetime) -> bool:
         return now >= self.named().not_after
 
+    def to_pem(self) -> bytes:
+        """All of it, the key too: to be kept secret."""
+        return self.key_pem + self.certificate_pem + self.ca_pem
+
+    @staticmethod
+    def from_pem(pem: bytes) -> Identity:
+        match PEM_BLOCK.findall(pem):
+            case [key_pem, certificate_pem, ca_pem]:
+                return Identity(key_pem=key_pem, certificate_pem=certificate_pem, ca_pem=ca_pem)
+        raise BadInput("not a key, a certificate and an authority")
+
 
 # --- certificates ---------------------------------------------------------------------------------------------------
 
@@ -214,10 +225,10 @@ class IdentityFile:
     def load(self) -> Identity | None:
         if not self._path.exists():
             return None
-        match PEM_BLOCK.findall(self._path.read_bytes()):
-            case [key_pem, certificate_pem, ca_pem]:
-                return Identity(key_pem=key_pem, certificate_pem=certificate_pem, ca_pem=ca_pem)
-        raise BadInput(f"{self._path} does not hold a key, a certificate and an authority")
+        try:
+            return Identity.from_pem(self._path.read_bytes())
+        except BadInput as error:
+            raise BadInput(f"{self._path} does not hold a key, a certificate and an authority") from error
 
     def key_for_enrolment(self) -> bytes:
         """Made once and kept until an identity is saved, so that an enrolment which was cut short is repeated with the same key."""
@@ -227,7 +238,7 @@ class IdentityFile:
         return waiting.read_bytes()
 
     def save(self, identity: Identity) -> None:
-        write_secret(self._path, identity.key_pem + identity.certificate_pem + identity.ca_pem)
+        write_secret(self._path, identity.to_pem())
         self._path.with_suffix(".enrolling").unlink(missing_ok=True)
 
 

@@ -26,7 +26,6 @@ import grpc.aio
 from mainstay_agent.link.over_grpc import SESSION
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.rpc.admission import Admission
-from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
 from mainstay_controller.rpc.server import OPTIONS, Doors, serving
 from mainstay_controller.rpc.sessions import Sessions
@@ -35,6 +34,7 @@ from mainstay_proto.messages import Heartbeat, PoolLease, Up
 from mainstay_runtime import channel
 from mainstay_runtime.clock import SystemClock, SystemRng
 from mainstay_runtime.identity import Identity, Role
+from tests.kit.authorities import authority_in
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.sessions import RecordingFleet, a_hello, a_welcome
 
@@ -95,7 +95,7 @@ async def controller(directory: Path, port: int, agents: int, questions: Connect
     fleet, book = CountingFleet(), MemoryBook()
     for number in range(agents):
         book.know(f"agent-{number}")
-    authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
+    authority = authority_in(directory / "ca.pem", CLOCK, RNG)
     enrolment = Enrolment(authority, book, Admission(CLOCK))
     admission = Admission(CLOCK, per_second=1e6, burst=agents)
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=admission, clock=CLOCK)
@@ -116,7 +116,7 @@ async def floor(directory: Path, port: int, _agents: int, questions: Connection)
 
     service, _, method = SESSION.lstrip("/").partition("/")
     handler = grpc.method_handlers_generic_handler(service, {method: grpc.stream_stream_rpc_method_handler(hold)})
-    own = Authority.open(directory / "ca.pem", CLOCK, RNG).identity_for(Role.CONTROLLER, "c1")
+    own = authority_in(directory / "ca.pem", CLOCK, RNG).identity_for(Role.CONTROLLER, "c1")
     credentials = grpc.ssl_server_credentials([(own.key_pem, own.certificate_pem)], own.ca_pem, True)
     server = grpc.aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers([handler])
@@ -139,7 +139,7 @@ async def one_agent(port: int, held: Identity, number: int, every_seconds: float
 
 
 async def agents_of(directory: Path, port: int, agents: int, every_seconds: float, questions: Connection) -> None:
-    authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
+    authority = authority_in(directory / "ca.pem", CLOCK, RNG)
     held = [authority.identity_for(Role.AGENT, f"agent-{number}") for number in range(agents)]
     opened = asyncio.Semaphore(0)
     began = CLOCK.monotonic()
@@ -155,7 +155,7 @@ async def agents_of(directory: Path, port: int, agents: int, every_seconds: floa
 def run(serve: Callable[..., Coroutine[None, None, None]], args: argparse.Namespace) -> Run:
     spawn = multiprocessing.get_context("spawn")
     with TemporaryDirectory() as directory:
-        Authority.open(Path(directory) / "ca.pem", CLOCK, RNG)
+        authority_in(Path(directory) / "ca.pem", CLOCK, RNG)
         server, servers_end = spawn.Pipe()
         crowd, crowds_end = spawn.Pipe()
         every_seconds = args.agents / args.beats_per_second

@@ -15,11 +15,12 @@ from mainstay_runtime import identity
 from mainstay_runtime.clock import SystemClock, SystemRng
 from mainstay_runtime.errors import BadInput, Denied
 from mainstay_runtime.identity import IdentityFile, Invitation, Role
+from tests.kit.authorities import authority_in
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority.open(tmp_path / "ca.pem", SystemClock(), SystemRng())
+    return authority_in(tmp_path / "ca.pem", SystemClock(), SystemRng())
 
 
 def test_a_certificate_names_the_role_and_id_its_issuer_gave(authority: Authority) -> None:
@@ -32,14 +33,14 @@ def test_a_certificate_names_the_role_and_id_its_issuer_gave(authority: Authorit
 
 
 def test_the_authority_is_made_once_and_kept_to_its_owner(tmp_path: Path, authority: Authority) -> None:
-    again = Authority.open(tmp_path / "ca.pem", SystemClock(), SystemRng())
+    again = authority_in(tmp_path / "ca.pem", SystemClock(), SystemRng())
 
     assert again.ca == authority.ca
     assert stat.S_IMODE((tmp_path / "ca.pem").stat().st_mode) == 0o600
 
 
 def test_a_certificate_of_another_authority_is_not_recognised(tmp_path: Path, authority: Authority) -> None:
-    other = Authority.open(tmp_path / "other.pem", SystemClock(), SystemRng())
+    other = authority_in(tmp_path / "other.pem", SystemClock(), SystemRng())
     foreign = other.identity_for(Role.AGENT, "agent-1")
 
     with pytest.raises(WrongCa):

@@ -230,7 +230,7 @@ class Volume:
     vm_id: VmId | None = None
     pool_id: PoolId | None = None
     template_id: TemplateId | None = None
-    disk_offering_id: OfferingId | None = None
+    disk_offering_id: DiskOfferingId | None = None
     type: str = "ROOT"  # ROOT | DATADISK
     device_id: int | None = 0
     state: VolumeState = VolumeState.ALLOCATED
@@ -905,6 +905,16 @@ class Setting:
     version: int = 1
     scope: str = "global"
     scope_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """What all controllers share and nobody else may read.  `sealed` with the cloud's master key, which the database does not have."""
+
+    id: str
+    sealed: str
+    created: datetime
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from platform import node
 
@@ -21,10 +22,12 @@ from mainstay_controller.main.settings import ControllerSettings
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.operations.master_key import MasterKey
 from mainstay_controller.operations.membership import join, leave
 from mainstay_controller.operations.passwords import hashed
+from mainstay_controller.operations.shared_authority import shared_authority
 from mainstay_controller.operations.tune import settings_kept
-from mainstay_controller.rpc.authority import Authority
+from mainstay_controller.rpc.authority import Authority, new_ca
 from mainstay_controller.rpc.server import serving
 from mainstay_controller.store.sql.engine import open_store
 from mainstay_runtime import logs, settings
@@ -40,8 +43,9 @@ API_CLOSES_SECONDS = 2.0
 log = logs.logger(__name__)
 
 OPTIONS = {
-    "state_dir": "where the authority, our id and an SQLite database are kept",
+    "state_dir": "where our id, a master key and an SQLite database are kept",
     "database": "an SQLAlchemy URL; SQLite in the state directory if it is not given",
+    "master_key_file": "the secret that all controllers of a cloud share; made in the state directory if it is not given",
     "name": "of this controller",
     "listen": "the address of our ports",
     "api_port": "HTTP for clients (8080)",
@@ -82,9 +86,11 @@ async def run(chosen: ControllerSettings) -> None:
 async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIterator[Cloud]:
     """The whole controller, while the block runs."""
     chosen.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority = Authority.open(chosen.state_dir / "authority.pem", clock, rng)
+    key = master_key(chosen, rng)
     store = await open_store(chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}")
     try:
+        ca = await shared_authority(store, key, partial(new_ca, clock), rng)
+        authority = Authority(ca=ca, clock=clock, rng=rng)
         tuned = await settings_kept(store)
         name = chosen.name or node()
         address = chosen.advertise or f"{node()}:{chosen.agent_port}"
@@ -124,6 +130,14 @@ def own_id(state_dir: Path, rng: Rng) -> ControllerId:
     if not file.exists():
         write_secret(file, rng.uuid().encode())
     return ControllerId(file.read_text().strip())
+
+
+def master_key(chosen: ControllerSettings, rng: Rng) -> MasterKey:
+    if chosen.master_key:
+        return MasterKey.from_text(chosen.master_key)
+    if chosen.master_key_file is not None:
+        return MasterKey.in_file(chosen.master_key_file)
+    return MasterKey.kept_in(chosen.state_dir / "master-key", rng)
 
 
 async def show_first_admin(cloud: Cloud, state_dir: Path) -> None:

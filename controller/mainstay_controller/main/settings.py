@@ -12,8 +12,12 @@ from mainstay_runtime.logs import LogFormat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
-    state_dir: Path = Path("/var/lib/mainstay/controller")  # the authority, our id, the database if it is SQLite
+    state_dir: Path = Path(
+        "/var/lib/mainstay/controller"
+    )  # our id, the master key if none is given, the database if it is SQLite
     database: str = ""  # empty: SQLite in state_dir; or postgresql+asyncpg://..., mysql+asyncmy://...
+    master_key: str = ""  # opens what the database keeps sealed; all controllers of a cloud have the same
+    master_key_file: Path | None = None  # where it is read from instead; neither: made in state_dir
     name: str = ""  # of this controller; empty: the machine's
     listen: str = "0.0.0.0"
     api_port: int = 8080

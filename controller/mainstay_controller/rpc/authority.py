@@ -1,14 +1,13 @@
-"""The cloud's own certificate authority: an ECDSA P-256 key in one file, and what is signed with it.
+"""The cloud's own certificate authority: an ECDSA P-256 key, and what is signed with it.
 
 The promise: it signs only the role and id that its caller names, never what a request asks for.  Its limits: one level, no
 revocation lists - who was removed is known by the enrolment book and turned away when a session opens.
-All controllers of a cloud share the file; the first one makes it."""
+All controllers of a cloud share the key (operations.shared_authority); the first one makes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from mainstay_controller.rpc.refusals import WrongCa
 from mainstay_runtime import identity
 from mainstay_runtime.clock import Clock, Rng
-from mainstay_runtime.identity import CONTROLLER_NAME, Identity, IdentityFile, PeerIdentity, Role
+from mainstay_runtime.identity import CONTROLLER_NAME, Identity, PeerIdentity, Role
 
 CA_VALIDITY = timedelta(days=3650)
 SKEW = timedelta(hours=1)  # clocks of hosts differ
@@ -32,16 +31,6 @@ class Authority:
     clock: Clock
     rng: Rng
     validity: timedelta = timedelta(days=90)
-
-    @staticmethod
-    def open(path: Path, clock: Clock, rng: Rng) -> Authority:
-        """The one in the file; a new one when there is none."""
-        file = IdentityFile(path)
-        ca = file.load()
-        if ca is None:
-            ca = _new_ca(clock)
-            file.save(ca)
-        return Authority(ca=ca, clock=clock, rng=rng)
 
     def issue(self, role: Role, id: str, key: ec.EllipticCurvePublicKey) -> x509.Certificate:
         issuer = identity.load_certificate(self.ca.certificate_pem)
@@ -92,7 +81,7 @@ def _served_by(role: Role) -> list[x509.ObjectIdentifier]:
     return [ExtendedKeyUsageOID.SERVER_AUTH] if role is Role.CONTROLLER else []
 
 
-def _new_ca(clock: Clock) -> Identity:
+def new_ca(clock: Clock) -> Identity:
     key = identity.new_key()
     own_name = f"Mainstay {identity.key_sha256(key.public_key())[:16]}"  # so that TLS can tell two authorities apart
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, own_name)])

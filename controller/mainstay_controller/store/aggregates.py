@@ -60,5 +60,6 @@ AGGREGATES: dict[str, Aggregate] = {
     "certificates": Aggregate(r.IssuedCertificate, indexed=(("subject_id",),)),
     "enrolment_tokens": Aggregate(r.EnrolmentToken),
     "settings": Aggregate(r.Setting, indexed=(("name",),)),
+    "secrets": Aggregate(r.Secret),
     "controllers": Aggregate(r.Controller),
 }

@@ -174,6 +174,7 @@ class Store(Protocol):
     certificates: Repository[r.IssuedCertificate]
     enrolment_tokens: Repository[r.EnrolmentToken]
     settings: Repository[r.Setting]
+    secrets: Repository[r.Secret]
     controllers: Repository[r.Controller]
 
     def transaction(self) -> AbstractAsyncContextManager[Store]: ...

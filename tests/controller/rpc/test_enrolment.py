@@ -6,18 +6,18 @@ import asyncio
 from pathlib import Path
 
 from mainstay_controller.rpc.admission import Admission
-from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
 from mainstay_proto.enrolment import EnrolRequest
 from mainstay_proto.messages import Refused
 from mainstay_runtime import identity
+from tests.kit.authorities import authority_in
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.virtual_time import SeededRng, VirtualClock
 
 
 async def test_guessing_tokens_is_slow_and_its_crowd_is_sent_away(tmp_path: Path) -> None:
     clock = VirtualClock()
-    authority = Authority.open(tmp_path / "ca.pem", clock, SeededRng())
+    authority = authority_in(tmp_path / "ca.pem", clock, SeededRng())
     admission = Admission(clock, per_second=2.0, burst=1, wait_max_seconds=1.0)
     enrolment = Enrolment(authority, MemoryBook(), admission)
     csr_pem = identity.signing_request(identity.new_key())

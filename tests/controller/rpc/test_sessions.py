@@ -13,7 +13,6 @@ import pytest
 
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.rpc.admission import Admission
-from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_proto.messages import (
@@ -41,6 +40,7 @@ from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import PeerIdentity, Role
 from mainstay_runtime.session import Stream
 from mainstay_runtime.tasks import background
+from tests.kit.authorities import authority_in
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.pipes import Exchange
 from tests.kit.sessions import RecordingFleet, a_command, a_hello
@@ -90,7 +90,7 @@ class Door:
         self.fleet = fleet
         self.book = MemoryBook()
         self.book.know("agent-1")
-        authority = Authority.open(directory / "ca.pem", clock, SeededRng())
+        authority = authority_in(directory / "ca.pem", clock, SeededRng())
         self.sessions = Sessions(
             sink=fleet,
             book=self.book,

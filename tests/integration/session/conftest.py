@@ -23,6 +23,7 @@ from mainstay_runtime.enrolment import Credentials, enrol
 from mainstay_runtime.identity import Identity, IdentityFile, Invitation, Role
 from mainstay_runtime.retry import Backoff
 from mainstay_runtime.tasks import background
+from tests.kit.authorities import authority_in
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.sessions import RecordingDuties, RecordingFleet
 
@@ -91,7 +92,7 @@ async def an_agent(duties: RecordingDuties, credentials: Credentials, *controlle
 
 @asynccontextmanager
 async def a_cloud(directory: Path, *, address: str | None = None) -> AsyncIterator[Cloud]:
-    authority = Authority.open(directory / "ca.pem", CLOCK, RNG)
+    authority = authority_in(directory / "ca.pem", CLOCK, RNG)
     book, fleet = MemoryBook(), RecordingFleet()
     enrolment = Enrolment(authority, book, Admission(CLOCK))
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(CLOCK), clock=CLOCK)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mainstay_controller.rpc.authority import Authority
 from mainstay_proto import codec
 from mainstay_proto.enrolment import EnrolRequest
 from mainstay_proto.messages import Refused
@@ -16,6 +15,7 @@ from mainstay_runtime.enrolment import ENROL, Credentials, EnrolmentRefused, enr
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import IdentityFile, Role
 from tests.integration.session.conftest import CLOCK, RNG, Cloud
+from tests.kit.authorities import authority_in
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def test_a_request_that_is_none_is_refused_and_leaves_the_token_unused(clo
 
 
 async def test_an_agent_does_not_hand_its_token_to_a_stranger(cloud: Cloud, tmp_path: Path, file: IdentityFile) -> None:
-    other = Authority.open(tmp_path / "other.pem", CLOCK, RNG)
+    other = authority_in(tmp_path / "other.pem", CLOCK, RNG)
     invitation = replace(cloud.invitation(), ca_pem=other.ca.ca_pem)
 
     with pytest.raises(Unavailable, match="handshake failed"):
@@ -126,7 +126,7 @@ async def test_a_certificate_of_nobody_we_know_is_not_renewed(cloud: Cloud) -> N
 
 
 async def test_a_certificate_of_another_authority_is_not_renewed(cloud: Cloud, tmp_path: Path) -> None:
-    other = Authority.open(tmp_path / "other.pem", CLOCK, RNG)
+    other = authority_in(tmp_path / "other.pem", CLOCK, RNG)
     foreign = replace(other.identity_for(Role.AGENT, "agent-1"), ca_pem=cloud.authority.ca.ca_pem)
 
     assert await recovery_refusal(cloud.holder_of(foreign), cloud) == "wrong-ca"

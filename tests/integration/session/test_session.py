@@ -11,7 +11,6 @@ import grpc.aio
 import pytest
 
 from mainstay_agent.link.over_grpc import SESSION, over_grpc
-from mainstay_controller.rpc.authority import Authority
 from mainstay_proto.messages import CommandResult, Down, Goodbye, Heartbeat, Refused, RunState
 from mainstay_runtime.channel import OPTIONS
 from mainstay_runtime.enrolment import Credentials, EnrolmentRefused
@@ -19,6 +18,7 @@ from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import Role
 from mainstay_runtime.session import CertificateRejected
 from tests.integration.session.conftest import CLOCK, RNG, Cloud, a_cloud, an_agent, two_free_ports
+from tests.kit.authorities import authority_in
 from tests.kit.sessions import RecordingDuties, a_command, a_hello, a_welcome, eventually
 
 RawCall = grpc.aio.StreamStreamCall[bytes, bytes]
@@ -192,7 +192,7 @@ async def test_a_frozen_session_does_not_lock_its_agent_out(cloud: Cloud) -> Non
 async def test_an_agent_of_another_cloud_is_rejected_by_tls_and_told_why_at_the_enrolment_port(
     cloud: Cloud, tmp_path: Path
 ) -> None:
-    other = Authority.open(tmp_path / "other.pem", CLOCK, RNG)
+    other = authority_in(tmp_path / "other.pem", CLOCK, RNG)
     foreign = cloud.holder_of(replace(other.identity_for(Role.AGENT, "agent-1"), ca_pem=cloud.authority.ca.ca_pem))
 
     with pytest.raises(CertificateRejected):
@@ -202,7 +202,7 @@ async def test_an_agent_of_another_cloud_is_rejected_by_tls_and_told_why_at_the_
 
 
 async def test_a_controller_of_another_cloud_is_not_spoken_to(cloud: Cloud, tmp_path: Path) -> None:
-    other = Authority.open(tmp_path / "other.pem", CLOCK, RNG)
+    other = authority_in(tmp_path / "other.pem", CLOCK, RNG)
 
     with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
         await answer_to(cloud.holder_of(other.identity_for(Role.AGENT, "agent-1")), cloud)
