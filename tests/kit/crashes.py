@@ -1,7 +1,8 @@
-"""Kill a controller at its n-th contact with the world, and let the next one go on.
+"""Kill a controller at its n-th contact with the world, and let the next one go on; or let its database fail at the n-th call.
 
 Contacts are calls to the database and orders that reach a host.  At the n-th the controller stops where it stands, as under kill -9: no
-clean-up runs, its sessions end, its membership runs out.  `at_every_contact` tells the story again with n = 1, 2, ... until it ends without a crash."""
+clean-up runs, its sessions end, its membership runs out.  `at_every_contact` tells the story again with n = 1, 2, ... until it ends without a crash;
+`with_every_call_failing` does so with a database that is away for one call."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 
 from mainstay_controller.domain.ids import JobId
 from mainstay_controller.domain.records import Job
+from mainstay_controller.store.port import OutcomeUnknown, Unreachable
 from tests.kit.small_cloud import MEMBERSHIP_SECONDS, Here, a_controller, a_site
 
 Story = Callable[[Here], Awaitable[Job]]
@@ -66,6 +68,38 @@ async def _died_at(
     await check(witness, await witness.cloud.store.jobs.by_id(JobId(job.id)))
     assert site.world.double_runs == [], f"killed at contact {number}"
     return died
+
+
+async def with_every_call_failing(
+    prepare: Callable[[Here], Awaitable[Any]], begin: Story, check: Check, **settings: Any
+) -> int:
+    """How many calls there are."""
+    number = 1
+    while await _failed_at(number, prepare, begin, check, settings):
+        number += 1
+    return number - 1
+
+
+async def _failed_at(
+    number: int, prepare: Callable[[Here], Awaitable[Any]], begin: Story, check: Check, settings: dict[str, Any]
+) -> bool:
+    site = await a_site(hosts=2)
+    furnisher = await a_controller(site, "before", **settings)
+    await prepare(furnisher)
+    job = await begin(furnisher)
+    left = number
+
+    async def fail_once(call: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise OutcomeUnknown(call) if call == "commit" else Unreachable(call)
+
+    here = await a_controller(site, "first", before=fail_once, **settings)
+    job = await here.run(job)
+    await check(await a_controller(site, "witness", **settings), job)
+    assert site.world.double_runs == [], f"the database failed at call {number}"
+    return left <= 0
 
 
 async def _run_until_death(here: Here, job: Job, death: Death) -> bool:

@@ -102,7 +102,7 @@ WORKS: dict[str, Work] = {
 
 def in_memory(clock: Clock) -> OpenStore:
     rows = Rows()
-    return lambda before: MemoryStore(clock, rows, before)  # type: ignore[return-value]
+    return lambda before: MemoryStore(clock, rows, before)
 
 
 @dataclass(slots=True)

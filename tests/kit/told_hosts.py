@@ -164,7 +164,7 @@ class ToldHost:
             url=f"told://{self.name}",
             guests=self._reports(()),
         )
-        peer = PeerIdentity(role=Role.AGENT, id=self.host_id, serial=1, not_after=datetime(2030, 1, 1, tzinfo=UTC))
+        peer = PeerIdentity(role=Role.AGENT, id=self.host_id, serial="1", not_after=datetime(2030, 1, 1, tzinfo=UTC))
         hello = m.Hello(agent_id=self.host_id, version="1", protocol_minor=1, hosts=(facts,), resumed=resumed)
         answer = await fleet.opened(hello, peer, self)
         assert isinstance(answer, m.Welcome), answer

@@ -93,7 +93,7 @@ def released(job: Job) -> Job:
 def after(job: Job, ending: Ending, now: datetime) -> Job:
     match ending:
         case Postponed(reason=reason):
-            pause_seconds = min(POSTPONED_SECONDS * 2**job.attempts, POSTPONED_SECONDS_MAX)
+            pause_seconds = min(POSTPONED_SECONDS * 2 ** min(job.attempts, 10), POSTPONED_SECONDS_MAX)
             return replace(
                 released(job),
                 attempts=job.attempts + 1,

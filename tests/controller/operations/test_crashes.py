@@ -6,7 +6,7 @@ from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import JobState, ResourceState, VmState, VolumeState
 from mainstay_controller.operations import destroy_vm, drain_host, migrate_vm
-from tests.kit.crashes import at_every_contact
+from tests.kit.crashes import at_every_contact, with_every_call_failing
 from tests.kit.small_cloud import ANN, Here
 from tests.kit.told_hosts import Say, failed
 from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy, start, stop
@@ -107,3 +107,23 @@ async def test_an_evacuation_survives_its_controller() -> None:
         assert ((await the_vm(here)).host_id, host.resource_state) == ("h2", ResourceState.MAINTENANCE)
 
     await at_every_contact(a_running_vm, drain, moved)
+
+
+async def test_a_database_that_is_away_for_one_call_only_delays_a_deployment() -> None:
+    calls = await with_every_call_failing(nothing, deploy, runs_once)
+
+    assert calls > 30
+
+
+async def test_a_database_that_is_away_for_one_call_only_delays_a_stop() -> None:
+    async def stop_it(here: Here) -> Job:
+        return await stop(here, await the_vm(here))
+
+    await with_every_call_failing(a_running_vm, stop_it, is_stopped)
+
+
+async def test_a_database_that_is_away_for_one_call_leaves_a_migrated_guest_on_one_host() -> None:
+    async def migrate(here: Here) -> Job:
+        return await migrate_vm.begin((await the_vm(here)).id, ANN, here.cloud, host_id=HostId("h2"))
+
+    await with_every_call_failing(a_running_vm, migrate, runs_once)
