@@ -14,7 +14,7 @@ from mainstay_controller.operations.accounts import DISABLED, remove_users_of
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID
-from mainstay_controller.operations.jobs import Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.store.port import LIVE, eq
 
 COMMAND = "deleteAccount"
@@ -29,7 +29,9 @@ async def begin(account: Account, asker: Asker, cloud: Cloud) -> Job:
     async with cloud.store.transaction() as store:
         await store.accounts.swap(account, replace(account, state=DISABLED))
         await remove_users_of(account, store, cloud)
-        return await store.jobs.add(job)
+        job = await store.jobs.add(job)
+    cloud.fleet.bells.ring(JOBS)
+    return job
 
 
 async def work(run: JobRun) -> None:

@@ -71,15 +71,16 @@ async def remove_volumes(vm: Vm, run: JobRun) -> None:
     store = run.cloud.store
     for volume in await store.volumes.find(eq("vm_id", vm.id), LIVE):
         if volume.pool_id is not None:
-            await _remove_file(volume, await store.pools.by_id(volume.pool_id), vm, run)
+            await remove_file(volume, await store.pools.by_id(volume.pool_id), run, first=vm.last_host_id)
         gone = replace(volume, state=VolumeState.EXPUNGED, pool_id=None, removed=await store.now())
         await store.volumes.swap(volume, gone)
 
 
-async def _remove_file(volume: Volume, pool: StoragePool, vm: Vm, run: JobRun) -> None:
+async def remove_file(volume: Volume, pool: StoragePool, run: JobRun, *, first: HostId | None = None) -> None:
+    """By the first host that can."""
     cloud = run.cloud
     answers = []
-    for host in await hosts_reaching(pool, cloud.store, first=vm.last_host_id):
+    for host in await hosts_reaching(pool, cloud.store, first=first):
         told = await cloud.fleet.remove_volume(
             host.id,
             volume,

@@ -13,7 +13,7 @@ from mainstay_controller.fleet.power.port import PowerAction
 from mainstay_controller.operations.checks import a_number, one_of
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceUnavailable
-from mainstay_controller.operations.jobs import Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.living import living_host
 from mainstay_controller.store.port import Stale
@@ -81,7 +81,9 @@ async def begin(host_id: HostId, action: PowerAction, asker: Asker, cloud: Cloud
         instance_id=host_id,
         parameters={"action": action},
     )
-    return await cloud.store.jobs.add(job)
+    job = await cloud.store.jobs.add(job)
+    cloud.fleet.bells.ring(JOBS)
+    return job
 
 
 async def work(run: JobRun) -> OutOfBand:

@@ -9,6 +9,7 @@ from mainstay_controller.api.commands import (
     clusters,
     configurations,
     discovery,
+    disk_offerings,
     domains,
     events,
     hosts,
@@ -23,6 +24,7 @@ from mainstay_controller.api.commands import (
     templates,
     users,
     virtual_machines,
+    volumes,
     zones,
 )
 from mainstay_controller.api.registry import Registry
@@ -50,5 +52,7 @@ ALL: Registry = Registry(
         *configurations.COMMANDS,
         *capabilities.COMMANDS,
         *api_limits.COMMANDS,
+        *disk_offerings.COMMANDS,
+        *volumes.COMMANDS,
     )
 )

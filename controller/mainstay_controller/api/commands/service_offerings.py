@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
+from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Between, Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import offerings as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, OfferingId, ZoneId
-from mainstay_controller.operations import create_service_offering
+from mainstay_controller.operations import create_service_offering, update_offering
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -88,4 +89,41 @@ async def create(request: CreateServiceOffering, caller: Caller, cloud: Cloud) -
     return await one(views.service_offerings, offering, caller, cloud)
 
 
-COMMANDS = (create, list_service_offerings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateServiceOffering:
+    id: Annotated[OfferingId, "the ID of the service offering"]
+    name: Annotated[str | None, "the new name"] = None
+    display_text: Annotated[str | None, "the text shown for it"] = None
+    state: Annotated[str | None, "Active or Inactive"] = None
+    host_tags: Annotated[tuple[str, ...] | None, "tags its hosts must have, from the next start on"] = None
+    storage_tags: Annotated[tuple[str, ...] | None, "tags its storage must have"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteServiceOffering:
+    id: Annotated[OfferingId, "the ID of the service offering"]
+
+
+@command("updateServiceOffering", roles=ROOT)
+async def update(request: UpdateServiceOffering, caller: Caller, cloud: Cloud) -> views.ServiceOfferingView:
+    """Changes what is said of a service offering, and its tags."""
+    known = await cloud.store.service_offerings.by_id(request.id)
+    change = update_offering.ServiceOfferingChange(
+        name=request.name,
+        display_text=request.display_text,
+        state=request.state,
+        host_tags=request.host_tags,
+        storage_tags=request.storage_tags,
+    )
+    changed = await update_offering.update_service_offering(known, change, cloud)
+    return await one(views.service_offerings, changed, caller, cloud)
+
+
+@command("deleteServiceOffering", roles=ROOT)
+async def delete(request: DeleteServiceOffering, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes a service offering; virtual machines that have it keep their size."""
+    await update_offering.delete_service_offering(await cloud.store.service_offerings.by_id(request.id), cloud)
+    return Success()
+
+
+COMMANDS = (create, list_service_offerings, update, delete)

@@ -1,0 +1,142 @@
+"""Volumes: the disks of virtual machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
+from mainstay_controller.api.answers import Accepted, accepted
+from mainstay_controller.api.instant import instant_job
+from mainstay_controller.api.listing import ScopedListing, listing
+from mainstay_controller.api.parameters import Between, Filter
+from mainstay_controller.api.registry import command, job_to_success
+from mainstay_controller.api.views import one
+from mainstay_controller.api.views import volumes as views
+from mainstay_controller.domain.ids import ClusterId, DiskOfferingId, DomainId, HostId, PoolId, VmId, VolumeId, ZoneId
+from mainstay_controller.domain.records import Volume
+from mainstay_controller.domain.states import VolumeState
+from mainstay_controller.operations import volumes
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.store.port import LIVE, Where, any_of, eq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListVolumes(ScopedListing):
+    """Lists volumes."""
+
+    id: Annotated[VolumeId | None, "the ID of the volume", Filter()] = None
+    ids: Annotated[tuple[VolumeId, ...] | None, "the IDs of the volumes", Filter("id")] = None
+    name: Annotated[str | None, "the name of the volume", Filter()] = None
+    type: Annotated[str | None, "ROOT or DATADISK", Filter()] = None
+    state: Annotated[VolumeState | None, "the state of the volume", Filter()] = None
+    virtual_machine_id: Annotated[VmId | None, "only disks of this virtual machine", Filter("vm_id")] = None
+    zone_id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
+    storage_id: Annotated[PoolId | None, "only disks on this storage pool", Filter("pool_id")] = None
+    disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering", Filter()] = None
+    host_id: Annotated[HostId | None, "only disks of virtual machines on this host"] = None
+    cluster_id: Annotated[ClusterId | None, "only disks on the storage of this cluster"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateVolume:
+    name: Annotated[str, "the name of the volume"] = ""
+    zone_id: Annotated[ZoneId | None, "the ID of the zone"] = None
+    disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering"] = None
+    size: Annotated[int | None, "the size in GiB, where the offering has none", Between(1, 65536)] = None
+    virtual_machine_id: Annotated[VmId | None, "the virtual machine it is for: its zone is taken"] = None
+    account: Annotated[str | None, "make it for this account, with domainid; administrators only"] = None
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachVolume:
+    id: Annotated[VolumeId, "the ID of the volume"]
+    virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+    device_id: Annotated[int | None, "as which device", Between(1, 25)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachVolume:
+    id: Annotated[VolumeId | None, "the ID of the volume"] = None
+    virtual_machine_id: Annotated[VmId | None, "or of its virtual machine, with deviceid"] = None
+    device_id: Annotated[int | None, "as which device it is attached", Between(1, 25)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteVolume:
+    id: Annotated[VolumeId, "the ID of the volume"]
+
+
+async def _by_place(request: ListVolumes, _caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions = []
+    if request.host_id:
+        on_host = await cloud.store.vms.find(LIVE, eq("host_id", request.host_id))
+        conditions.append(any_of("vm_id", [vm.id for vm in on_host]))
+    if request.cluster_id:
+        pools = await cloud.store.pools.find(LIVE, eq("cluster_id", request.cluster_id))
+        conditions.append(any_of("pool_id", [pool.id for pool in pools]))
+    return conditions
+
+
+list_volumes = listing(
+    "listVolumes",
+    request=ListVolumes,
+    rows=lambda store: store.volumes,
+    view=views.volumes,
+    roles=EVERYBODY,
+    keyword=("name", "type", "state"),
+    where=_by_place,
+)
+
+
+@instant_job("createVolume", roles=USERS, creates=True)
+async def create(request: CreateVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
+    """Creates a data disk; its file is made when a virtual machine first runs with it."""
+    vm = await cloud.store.vms.by_id(request.virtual_machine_id) if request.virtual_machine_id else None
+    zone_id = vm.zone_id if vm else request.zone_id
+    if zone_id is None:
+        raise InvalidParameter("zoneid", "name the zone, or the virtual machine")
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    new = volumes.NewVolume(
+        zone_id=zone_id, name=request.name, disk_offering_id=request.disk_offering_id, size_gib=request.size
+    )
+    volume = await volumes.create_volume(new, owner, cloud)
+    if vm is not None:
+        volume = await volumes.attach_volume(volume, vm, None, cloud)
+    return await one(views.volumes, volume, caller, cloud)
+
+
+@instant_job("attachVolume", roles=USERS)
+async def attach(request: AttachVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
+    """Attaches a data disk to a virtual machine that is Stopped."""
+    volume = await cloud.store.volumes.by_id(request.id)
+    vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+    attached = await volumes.attach_volume(volume, vm, request.device_id, cloud)
+    return await one(views.volumes, attached, caller, cloud)
+
+
+@instant_job("detachVolume", roles=USERS)
+async def detach(request: DetachVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
+    """Detaches a data disk from a virtual machine that is Stopped."""
+    detached = await volumes.detach_volume(await _meant(request, cloud), cloud)
+    return await one(views.volumes, detached, caller, cloud)
+
+
+@command("deleteVolume", roles=USERS, job=job_to_success(volumes.work_delete))
+async def delete(request: DeleteVolume, caller: Caller, cloud: Cloud) -> Accepted:
+    """Deletes a data disk that is attached to nothing."""
+    volume = await cloud.store.volumes.by_id(request.id)
+    return accepted(await volumes.begin_delete(volume, caller.asker, cloud))
+
+
+async def _meant(request: DetachVolume, cloud: Cloud) -> Volume:
+    if request.id is not None:
+        return await cloud.store.volumes.by_id(request.id)
+    if request.virtual_machine_id is None or request.device_id is None:
+        raise InvalidParameter("id", "name the volume by id, or by virtualmachineid and deviceid")
+    return await volumes.attached_at(request.virtual_machine_id, request.device_id, cloud)
+
+
+COMMANDS = (list_volumes, create, attach, detach, delete)
