@@ -332,6 +332,10 @@ class Fleet:
         presence = self._hosts.get(host_id)
         return presence.lapsed_pools if presence else frozenset()
 
+    def hypervisor_responds(self, host_id: HostId) -> bool:
+        presence = self._hosts.get(host_id)
+        return presence is not None and presence.hypervisor_responds
+
     def arrival(self, host_id: HostId) -> HostArrival | None:
         presence = self._hosts.get(host_id)
         return presence.arrival if presence else None
@@ -465,7 +469,7 @@ class Fleet:
         match up:
             case m.Heartbeat():
                 if presence.beat(up, now):
-                    self.inbox.about(presence.host_id).leases_changed = True
+                    self.inbox.about(presence.host_id).condition_changed = True
                 if presence.picture_is_old:
                     self._ask_for_report(presence, now)
             case m.PowerReport():

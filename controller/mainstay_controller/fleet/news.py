@@ -29,7 +29,7 @@ class GuestNote:
 @dataclass(slots=True)
 class News:
     host_id: HostId
-    leases_changed: bool = False  # some became valid, or lapsed
+    condition_changed: bool = False  # its first beat, its leases, its hypervisor
     parted: Contact | None = None  # how the last session ended, if one did
     notes: deque[GuestNote] = field(default_factory=lambda: deque(maxlen=NOTES_MAX))
 
@@ -62,7 +62,7 @@ class Inbox:
 
     def _put_back(self, news: News) -> None:
         fresher = self.about(news.host_id)
-        fresher.leases_changed = fresher.leases_changed or news.leases_changed
+        fresher.condition_changed = fresher.condition_changed or news.condition_changed
         fresher.parted = fresher.parted or news.parted
         fresher.notes.extendleft(reversed(news.notes))
 

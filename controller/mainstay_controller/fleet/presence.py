@@ -38,14 +38,14 @@ class Presence:
     report_asked_at: float | None = None
 
     def beat(self, heartbeat: Heartbeat, now: float) -> bool:
-        """True when something changed that operations must know: its first beat, or which of its leases are valid."""
-        before = (self.beaten, self.lapsed_pools)
+        """True when something changed that operations must know: its first beat, which of its leases are valid, whether its hypervisor answers."""
+        before = (self.beaten, self.lapsed_pools, self.hypervisor_responds)
         self.heard_at = now
         self.beaten = True
         self.leases = heartbeat.leases
         self.hypervisor_responds = heartbeat.hypervisor_responds
         self.told_digest = heartbeat.digest
-        return before != (self.beaten, self.lapsed_pools)
+        return before != (self.beaten, self.lapsed_pools, self.hypervisor_responds)
 
     @property
     def picture_is_old(self) -> bool:

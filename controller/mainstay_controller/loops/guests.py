@@ -10,7 +10,7 @@ from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unre
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
 
-LISTENERS = 8
+LISTENERS = 16
 AGAIN_SECONDS = 2.0
 
 log = logger(__name__)

@@ -150,7 +150,7 @@ class Investigation:
                 await self._power_off(why)
             case Poison(pool_ids=pool_ids):
                 await self._poison(pool_ids)
-            case Wait(reasons=reasons):
+            case Wait(reasons=reasons) if not self.inquiry.answers_awaited:
                 self._tell_why_it_waits(reasons)
 
     async def _release(self, proven: dict[VmId, Proof]) -> None:

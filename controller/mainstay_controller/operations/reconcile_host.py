@@ -35,6 +35,9 @@ from mainstay_controller.operations.release_older_boot import release_older_boot
 from mainstay_controller.store.port import Stale, any_of, eq
 from mainstay_runtime.logs import logger
 
+KILL_DEADLINE_SECONDS = 10.0
+"""One that takes longer is asked for again; others wait to be heard meanwhile."""
+
 log = logger(__name__)
 
 
@@ -50,7 +53,9 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
         return True
     await release_older_boot(host, cloud)
     settled = await compare_guests(host, cloud)
-    if await welcome_back(host, cloud) or news.leases_changed:
+    became_up = await welcome_back(host, cloud)
+    if became_up or news.condition_changed:
+        await tell_condition(host, cloud)
         await wake_waiting(cloud)
     return settled
 
@@ -71,6 +76,27 @@ async def welcome_back(host: Host, cloud: Cloud) -> bool:
         await cloud.journal.resolve(store, f"host:{host.id}")
     cloud.fleet.allow_holds(host.id)
     return True
+
+
+async def tell_condition(host: Host, cloud: Cloud) -> None:
+    """What an operator should know before it hurts."""
+    conditions = {
+        f"hypervisor:{host.id}": (
+            not cloud.fleet.hypervisor_responds(host.id),
+            f"The hypervisor of host {host.name} does not answer; its guests run on, and none can be ordered there",
+        ),
+        f"watchdog:{host.id}": (
+            not host.watchdog,
+            f"Host {host.name} has no watchdog: its lapsed lease proves nothing, so that its guests are restarted elsewhere only when "
+            "its power controller shows it off, or it comes back",
+        ),
+    }
+    async with cloud.store.transaction() as store:
+        for key, (holds, subject) in conditions.items():
+            if holds:
+                await cloud.journal.alert(store, AlertType.HOST, subject, dedupe_key=key, place=place_of(host))
+            else:
+                await cloud.journal.resolve(store, key)
 
 
 async def wake_waiting(cloud: Cloud) -> None:
@@ -128,7 +154,7 @@ async def _kill(vm: Vm, kill: Kill, host: Host, cloud: Cloud) -> bool:
         kill.epoch,
         forced=True,
         command_id=f"stale:{vm.id}:{kill.epoch}:{cloud.rng.uuid()}",
-        deadline_seconds=cloud.settings.order_deadline_seconds,
+        deadline_seconds=KILL_DEADLINE_SECONDS,
     )
     text = f"guest {vm.name} was stopped on sight on host {host.name}: {kill.why}: {in_words(told)}"
     await cloud.journal.event(cloud.store, "VM.STOP", text, about_vm(vm), level=Level.ERROR)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.start_orders import StillSomewhere
 from mainstay_controller.store.port import Stale, Store
 from mainstay_runtime.logs import logger
 
@@ -18,7 +19,7 @@ Result = TypeVar("Result")
 Write = Callable[[Store, Item], Awaitable[Result]]
 
 BATCH_MAX = 50
-LOST_RACE = (Stale, ForbiddenTransition)
+LOST_RACE = (Stale, ForbiddenTransition, StillSomewhere)
 
 log = logger(__name__)
 
