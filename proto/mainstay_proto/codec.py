@@ -19,13 +19,13 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from mainstay_proto import enrolment, messages
+from mainstay_proto import enrolment, messages, peers
 from mainstay_proto.agent.v1 import agent_pb2
 from mainstay_proto.messages import Heartbeat, PoolLease, UnknownMessage
 
 T = TypeVar("T")
 
-_DATACLASSES = {**vars(messages), **vars(enrolment)}
+_DATACLASSES = {**vars(messages), **vars(enrolment), **vars(peers)}
 
 
 class Malformed(ValueError):
@@ -265,3 +265,9 @@ down: Wire[messages.Down] = Wire(_SCHEMAS["Down"])
 enrol_request: Wire[enrolment.EnrolRequest] = Wire(_SCHEMAS["EnrolRequest"])
 renew_request: Wire[enrolment.RenewRequest] = Wire(_SCHEMAS["RenewRequest"])
 enrol_reply: Wire[enrolment.EnrolReply] = Wire(_SCHEMAS["EnrolReply"])
+command: Wire[messages.Command] = Wire(_SCHEMAS["Command"])
+command_result: Wire[messages.CommandResult] = Wire(_SCHEMAS["CommandResult"])
+mounts: Wire[messages.Mounts] = Wire(_SCHEMAS["Mounts"])
+oriented: Wire[peers.Oriented] = Wire(_SCHEMAS["Oriented"])
+pictures_wanted: Wire[peers.PicturesWanted] = Wire(_SCHEMAS["PicturesWanted"])
+pictures: Wire[peers.Pictures] = Wire(_SCHEMAS["Pictures"])

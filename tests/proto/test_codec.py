@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay_proto import codec, enrolment, messages
+from mainstay_proto import codec, enrolment, messages, peers
 from mainstay_proto.agent.v1 import agent_pb2
 from mainstay_proto.messages import (
     Command,
@@ -28,10 +28,11 @@ from mainstay_proto.messages import (
     UnknownMessage,
 )
 
+PEER_WORDS = (peers.PicturesWanted, peers.HostPicture, peers.Pictures, peers.Oriented)
 SCHEMAS = agent_pb2.DESCRIPTOR.message_types_by_name
 DATACLASSES = [
     value
-    for value in [*vars(messages).values(), enrolment.EnrolRequest, enrolment.RenewRequest]
+    for value in [*vars(messages).values(), enrolment.EnrolRequest, enrolment.RenewRequest, *PEER_WORDS]
     if isinstance(value, type) and is_dataclass(value) and value is not UnknownMessage
 ]
 ORDERS = [order for order in get_args(messages.Order) if order is not UnknownMessage]

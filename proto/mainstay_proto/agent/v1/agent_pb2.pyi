@@ -1746,3 +1746,85 @@ class GrantHold(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["grant", b"grant"]) -> None: ...
 
 Global___GrantHold: typing_extensions.TypeAlias = GrantHold
+
+@typing.final
+class PicturesWanted(google.protobuf.message.Message):
+    """--- between controllers"""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIFE_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    life: builtins.str
+    after: builtins.int
+    def __init__(
+        self,
+        *,
+        life: builtins.str = ...,
+        after: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after", b"after", "life", b"life"]) -> None: ...
+
+Global___PicturesWanted: typing_extensions.TypeAlias = PicturesWanted
+
+@typing.final
+class Pictures(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIFE_FIELD_NUMBER: builtins.int
+    UPTO_FIELD_NUMBER: builtins.int
+    HOSTS_FIELD_NUMBER: builtins.int
+    life: builtins.str
+    upto: builtins.int
+    @property
+    def hosts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HostPicture]: ...
+    def __init__(
+        self,
+        *,
+        life: builtins.str = ...,
+        upto: builtins.int = ...,
+        hosts: collections.abc.Iterable[Global___HostPicture] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hosts", b"hosts", "life", b"life", "upto", b"upto"]) -> None: ...
+
+Global___Pictures: typing_extensions.TypeAlias = Pictures
+
+@typing.final
+class HostPicture(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: builtins.int
+    CONNECTED_FIELD_NUMBER: builtins.int
+    BOOT_ID_FIELD_NUMBER: builtins.int
+    LEASES_FIELD_NUMBER: builtins.int
+    host_id: builtins.str
+    connected: builtins.bool
+    boot_id: builtins.str
+    @property
+    def leases(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PoolLease]: ...
+    def __init__(
+        self,
+        *,
+        host_id: builtins.str = ...,
+        connected: builtins.bool = ...,
+        boot_id: builtins.str = ...,
+        leases: collections.abc.Iterable[Global___PoolLease] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "connected", b"connected", "host_id", b"host_id", "leases", b"leases"]) -> None: ...
+
+Global___HostPicture: typing_extensions.TypeAlias = HostPicture
+
+@typing.final
+class Oriented(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOLD_FIELD_NUMBER: builtins.int
+    told: builtins.bool
+    def __init__(
+        self,
+        *,
+        told: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["told", b"told"]) -> None: ...
+
+Global___Oriented: typing_extensions.TypeAlias = Oriented
