@@ -18,7 +18,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from mainstay_cli.profile import Profile
 from mainstay_runtime.clock import Clock
-from mainstay_runtime.errors import Denied, Unavailable
+from mainstay_runtime.errors import Denied, MainstayError, Unavailable
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Row: TypeAlias = "Mapping[str, Json]"
@@ -38,15 +38,15 @@ class Unreachable(Unavailable):
     """The controller does not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFailed(Exception):
+class JobFailed(MainstayError):
     """The call was accepted, and its job failed."""
 
-    command: str
-    text: str
+    code = "job-failed"
 
-    def __str__(self) -> str:
-        return f"{self.command} failed: {self.text}"
+    def __init__(self, command: str, text: str) -> None:
+        super().__init__(f"{command} failed: {text}")
+        self.command = command
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Client:
             await self.clock.sleep(JOB_POLL_SECONDS)
         shown: Row = result if isinstance(result, dict) else {}
         if job["jobstatus"] != SUCCEEDED:
-            raise JobFailed(command=command, text=text(shown, "errortext"))
+            raise JobFailed(command, text(shown, "errortext"))
         return shown
 
     def _signed(self, command: str, parameters: Mapping[str, str]) -> dict[str, str]:

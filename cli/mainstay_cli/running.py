@@ -7,7 +7,6 @@ from collections.abc import Coroutine
 
 import click
 
-from mainstay_cli.client import JobFailed
 from mainstay_cli.profile import Profile, read_profile
 from mainstay_runtime.errors import MainstayError
 
@@ -18,7 +17,7 @@ def run(work: Coroutine[object, object, None]) -> None:
         asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise click.exceptions.Exit(130) from None
-    except (MainstayError, JobFailed) as error:
+    except MainstayError as error:
         raise click.ClickException(str(error)) from error
 
 
