@@ -54,6 +54,9 @@ SILENCE_PULSES = 2
 SILENCE_SLACK_SECONDS = 2.0  # a controller looks once a second whether a pulse is due
 LEAVE_SECONDS = 3.0
 RENEWAL_CHECK_SECONDS = 600.0
+PATIENCE = Backoff(cap_seconds=5.0)
+"""Below half of the shortest validity of a lease: a host that lives by holds must find the next controller while the last hold lasts.
+That all dial so often is the server's to bear, which admits them one by one and says when to come again."""
 
 
 class Keyring(Protocol):
@@ -93,7 +96,7 @@ class Link:
         self._duties = duties
         self._clock = clock
         self._rng = rng
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or PATIENCE
         self._unseen: OrderedDict[str, CommandResult | GuestEvent] = OrderedDict()
         self._outbox: Outbox[Up] | None = None  # of the session that is open
         self._parted = asyncio.Event()
