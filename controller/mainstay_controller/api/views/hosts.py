@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
@@ -82,6 +82,7 @@ async def hosts(records: Sequence[Host], _caller: Caller, cloud: Cloud) -> list[
             zones.get(host.zone_id),
             pods.get(host.pod_id),
             power.get(host.id),
+            last_pinged(host, cloud),
         )
         for host in records
     ]
@@ -95,8 +96,22 @@ async def _usage(records: Sequence[Host], clusters: Mapping[str | None, Cluster]
     return usage_by_host(vms.values(), records, {cluster.id: cluster for cluster in clusters.values()})
 
 
+def last_pinged(host: Host, cloud: Cloud) -> datetime | None:
+    """None: it is in no session with us."""
+    heard_at = cloud.fleet.heard_at(host.id)
+    if heard_at is None or not cloud.fleet.is_connected(host.id):
+        return None
+    return cloud.clock.now() - timedelta(seconds=cloud.clock.monotonic() - heard_at)
+
+
 def _host(
-    host: Host, cluster: Cluster, used: Usage, zone: str | None, pod: str | None, power: OutOfBand | None
+    host: Host,
+    cluster: Cluster,
+    used: Usage,
+    zone: str | None,
+    pod: str | None,
+    power: OutOfBand | None,
+    pinged: datetime | None,
 ) -> HostView:
     cpu_mhz = host.cpus * host.cpu_mhz
     offered_mhz = int(cpu_mhz * cluster.cpu_overcommit_ratio)
@@ -138,7 +153,7 @@ def _host(
         ha_host=False,
         capabilities=",".join(host.capabilities),
         created=host.created,
-        last_pinged=host.last_pinged,
+        last_pinged=pinged,
         management_server_id=host.controller_id,
         annotation=host.annotation or None,
         details=host.details,
