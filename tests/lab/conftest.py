@@ -1,13 +1,15 @@
-"""One lab of three hosts for each file of stories."""
+"""One lab and one cloud for all stories.  A story that fails takes them with it, and the next one gets new ones."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
+import pytest
 import pytest_asyncio
 
-from mainstay_cli.lab.lab import Lab, lab_of
+from mainstay_cli.lab.cloud import LabCloud
 from tests.kit.needs import needs
+from tests.lab.stage import Stage
 
 PARTS = (
     "root",
@@ -20,18 +22,32 @@ PARTS = (
     "/dev/fuse",
     "/bin/busybox",
 )
+FAILED = pytest.StashKey[bool]()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def lab() -> AsyncIterator[Lab]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage() -> AsyncIterator[Stage]:
     needs(*PARTS)
-    async with lab_of(3) as lab:
-        yield lab
+    stage = Stage()
+    yield stage
+    await stage.strike()
 
 
-@pytest_asyncio.fixture(autouse=True)
-async def whole(lab: Lab) -> AsyncIterator[None]:
-    """Every story begins with all hosts up, and all cables and pools whole."""
-    yield
-    for host in lab.hosts:
-        await host.repair()
+@pytest_asyncio.fixture(loop_scope="session")
+async def cloud(stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[LabCloud]:
+    """Every story begins with all hosts Up and no guest, and ends with the tapes of its guests read."""
+    yield await stage.set()
+    if request.node.stash.get(FAILED, True):
+        await stage.abandon()
+    else:
+        await stage.clear()

@@ -7,22 +7,26 @@ Nothing here is special to a lab but addresses: the same programs, settings and 
 
 from __future__ import annotations
 
+import asyncio
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mainstay_cli.client import Client, Refused, Row, Unreachable, connected, rows_in, text
+from mainstay_cli.client import Client, Refused, Row, Unreachable, connected, nested, rows_in, text
 from mainstay_cli.lab.bmc import PASSWORD, USER
 from mainstay_cli.lab.guests import KERNEL_ARGUMENTS, MEMORY_MIB, find_guest
 from mainstay_cli.lab.host import LabHost, LabProcess
 from mainstay_cli.lab.lab import Lab
+from mainstay_cli.lab.processes import send
 from mainstay_cli.lab.tapes import make_tape
 from mainstay_cli.lab.waiting import until
 from mainstay_cli.profile import Profile
 from mainstay_runtime.clock import SystemClock
+from mainstay_runtime.tasks import all_of
 
 API_PORT, AGENT_PORT = 8080, 8250
 CONTROLLER_START_SECONDS = 30.0
@@ -73,6 +77,8 @@ class LabCloud:
         self.controllers: dict[int, LabProcess] = {}
         self.agents: dict[str, LabProcess] = {}
         self.leased: dict[str, LabProcess] = {}
+        self.guests: list[Guest] = []
+        self._offerings_made = asyncio.Lock()
 
     # programs
 
@@ -131,7 +137,25 @@ class LabCloud:
         await self._store_tapes()
 
     async def all_hosts_up(self) -> bool:
-        return len(await self.client.rows("listHosts", {"state": "Up"})) == len(self.lab.hosts)
+        """And in session with the controller that answers."""
+        try:
+            up = await self.client.rows("listHosts", {"state": "Up"})
+        except Unreachable:
+            return False
+        return len([host for host in up if "lastpinged" in host]) == len(self.lab.hosts)
+
+    async def repair(self) -> None:
+        """Every host on, whole, and Up again; every program that was killed is back."""
+        await all_of(*(self._repair_host(host) for host in self.lab.hosts))
+        for number, controller in self.controllers.items():
+            controller.go_on()
+            if not controller.is_alive():
+                self.start_controller(number)
+        await until(self.all_hosts_up, "all hosts are Up again", HOSTS_UP_SECONDS)
+
+    async def _repair_host(self, host: LabHost) -> None:
+        await host.repair()
+        await self.revive(host)
 
     async def _store_tapes(self) -> None:
         layout = self.lab.layout
@@ -175,21 +199,15 @@ class LabCloud:
         if on is not None:
             wanted["hostid"] = self.ids.hosts[on.name]
         vm = await self.finished("deployVirtualMachine", wanted)
-        return await self._guest(_id(vm), name)
+        self.guests.append(guest := await self._guest(_id(vm), name))
+        return guest
 
     async def offering(self, offering: Offering) -> str:
-        if offering.name not in self.ids.offerings:
-            made = {
-                "name": offering.name,
-                "displaytext": offering.name,
-                "cpunumber": "1",
-                "cpuspeed": "500",
-                "memory": str(MEMORY_MIB),
-                "offerha": _flag(offering.ha),
-                "restartafterguestshutdown": _flag(offering.restart_after_shutdown),
-                "storagetype": "local" if offering.local else "shared",
-            }
-            self.ids.offerings[offering.name] = _id(await self.client.call("createServiceOffering", made))
+        async with self._offerings_made:
+            if offering.name not in self.ids.offerings:
+                self.ids.offerings[offering.name] = _id(
+                    await self.client.call("createServiceOffering", _in_parameters(offering))
+                )
         return self.ids.offerings[offering.name]
 
     async def _guest(self, vm_id: str, name: str) -> Guest:
@@ -199,6 +217,15 @@ class LabCloud:
         tape = host.place.local_pool / file if pool == "local" else self.lab.tape(file, pool)
         return Guest(id=vm_id, name=name, tape=tape)
 
+    async def kill(self, guest: Guest) -> None:
+        """kill -9 of its emulator."""
+        _, emulator = await find_guest(self.lab.hosts, guest.id)
+        send(emulator.pid, signal.SIGKILL)
+
+    async def remove(self, guest: Guest) -> None:
+        await self.finished("destroyVirtualMachine", {"id": guest.id, "expunge": "true"})
+        self.guests.remove(guest)
+
     # asking
 
     async def vm(self, guest: Guest) -> Row:
@@ -206,6 +233,12 @@ class LabCloud:
 
     async def host_of(self, guest: Guest) -> LabHost:
         return self.lab.host_named(text(await self.vm(guest), "hostname"))
+
+    async def decisions(self, guest: Guest) -> list[Row]:
+        """What was decided about it and why, newest first."""
+        explained = await self.client.call("explainVirtualMachine", {"id": guest.id})
+        explanation = explained.get("explanation")
+        return nested(explanation if isinstance(explanation, dict) else explained, "decisions")
 
     async def finished(self, command: str, parameters: Mapping[str, str]) -> Row:
         """The result of a command that runs as a job."""
@@ -270,6 +303,19 @@ def _program(name: str) -> str:
 
 def _with(environment: Mapping[str, str], *argv: str) -> list[str]:
     return ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]
+
+
+def _in_parameters(offering: Offering) -> dict[str, str]:
+    return {
+        "name": offering.name,
+        "displaytext": offering.name,
+        "cpunumber": "1",
+        "cpuspeed": "500",
+        "memory": str(MEMORY_MIB),
+        "offerha": _flag(offering.ha),
+        "restartafterguestshutdown": _flag(offering.restart_after_shutdown),
+        "storagetype": "local" if offering.local else "shared",
+    }
 
 
 def _id(answer: Row) -> str:

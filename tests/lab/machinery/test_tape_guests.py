@@ -11,7 +11,7 @@ from mainstay_cli.lab.lab import Lab
 from mainstay_cli.lab.processes import CommandFailed
 from mainstay_cli.lab.tapes import faults_of, read_tape
 from mainstay_cli.lab.waiting import until
-from tests.lab.plain_guests import a_guest
+from tests.lab.machinery.plain_guests import a_guest
 
 pytestmark = pytest.mark.lab
 
