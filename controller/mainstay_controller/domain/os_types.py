@@ -42,3 +42,8 @@ OS_TYPES = (
     *(OsType("Other", f"Other Linux ({bits}-bit)") for bits in (32, 64)),
     OsType("Other", "Other PV (64-bit)"),
 )
+
+
+def name_of(id: str) -> str:
+    """`None` is what CloudStack calls the system of a template that does not say."""
+    return next((each.description for each in OS_TYPES if each.id == id), "None")

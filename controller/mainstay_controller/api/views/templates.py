@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
 from mainstay_controller.api.views.related import by_ids, names_of
+from mainstay_controller.domain.os_types import name_of
 from mainstay_controller.domain.records import DomainRecord, Template
 from mainstay_controller.operations.cloud import Cloud
 
@@ -36,6 +37,7 @@ class TemplateView:
     physical_size: int
     checksum: str | None
     os_type_id: str | None
+    os_type_name: str
     is_public: bool
     is_featured: bool
     is_extractable: bool
@@ -86,6 +88,7 @@ def _template(template: Template, account: str | None, domain: DomainRecord | No
         physical_size=template.size_bytes,
         checksum=template.checksum or None,
         os_type_id=template.os_type_id or None,
+        os_type_name=name_of(template.os_type_id),
         is_public=template.is_public,
         is_featured=template.is_featured,
         is_extractable=template.is_extractable,
