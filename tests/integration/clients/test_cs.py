@@ -1,0 +1,109 @@
+"""`cs`, unmodified, through the life of a zone and of a VM: what it is told is what it can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cs import CloudStackApiException  # type: ignore[import-untyped]
+
+from tests.integration.clients.conftest import HOSTS, Zone
+from tests.kit.running_cloud import RunningController
+
+
+def deploy(cs: Any, zone: Zone, name: str, **wishes: Any) -> dict[str, Any]:
+    result: dict[str, Any] = cs.deployVirtualMachine(
+        name=name,
+        zoneid=zone.id,
+        templateid=zone.template_id,
+        serviceofferingid=zone.offering_id,
+        fetch_result=True,
+        **wishes,
+    )
+    vm: dict[str, Any] = result["virtualmachine"]
+    return vm
+
+
+def test_a_zone_is_there_with_all_that_was_put_in_it(cs: Any, zone: Zone) -> None:
+    [shown] = cs.listZones(id=zone.id)["zone"]
+    hosts = cs.listHosts(type="Routing", fetch_list=True)
+    clusters = cs.listClusters(zoneid=zone.id, fetch_list=True)
+
+    assert shown["allocationstate"] == "Enabled"
+    assert len(hosts) == HOSTS
+    assert all({"ipaddress", "name", "id", "resourcestate", "hypervisor", "clustername"} <= set(host) for host in hosts)
+    assert [cluster["cpuovercommitratio"] for cluster in clusters] == ["1.0"]
+
+
+def test_a_vm_lives_from_its_deployment_to_its_end(cs: Any, zone: Zone) -> None:
+    vm = deploy(cs, zone, "web", **{"details": [{"nic": "e1000"}]})
+    assert (vm["name"], vm["state"], vm["zoneid"]) == ("web", "Running", zone.id)
+    assert vm["nic"][0]["ipaddress"]
+
+    stopped = cs.stopVirtualMachine(id=vm["id"], forced=True, fetch_result=True)["virtualmachine"]
+    assert stopped["state"] == "Stopped"
+
+    started = cs.startVirtualMachine(id=vm["id"], fetch_result=True)["virtualmachine"]
+    other = next(host["id"] for host in cs.listHosts()["host"] if host["id"] != started["hostid"])
+    moved = cs.migrateVirtualMachine(virtualmachineid=vm["id"], hostid=other, fetch_result=True)["virtualmachine"]
+    assert moved["hostid"] == other
+
+    cs.rebootVirtualMachine(id=vm["id"], fetch_result=True)
+    cs.destroyVirtualMachine(id=vm["id"], expunge=True, fetch_result=True)
+    assert vm["id"] not in [each["id"] for each in cs.listVirtualMachines(listall=True).get("virtualmachine", [])]
+
+
+def test_what_is_wrong_is_an_exception_that_tells_what(cs: Any, zone: Zone) -> None:
+    with pytest.raises(CloudStackApiException) as unknown:
+        cs.deployVirtualMachine(zoneid=zone.id, templateid=zone.template_id, serviceofferingid="4711")
+    with pytest.raises(CloudStackApiException) as missing:
+        cs.createPod(name="p2")
+    with pytest.raises(CloudStackApiException) as unsupported:
+        cs.createLoadBalancerRule(name="lb")
+
+    assert unknown.value.error["errorcode"] == 431
+    assert "serviceofferingid" in unknown.value.error["errortext"]
+    assert "missing parameter zoneid" in missing.value.error["errortext"]
+    assert unsupported.value.error["errorcode"] == 432
+
+
+def test_a_job_that_fails_tells_why(cs: Any, zone: Zone) -> None:
+    giant = cs.createServiceOffering(name="giant", displaytext="giant", cpunumber=1, cpuspeed=500, memory=900_000)
+
+    with pytest.raises(CloudStackApiException) as refused:
+        cs.deployVirtualMachine(
+            name="giant",
+            zoneid=zone.id,
+            templateid=zone.template_id,
+            serviceofferingid=giant["serviceoffering"]["id"],
+            fetch_result=True,
+        )
+
+    assert refused.value.error["errorcode"] == 533, refused.value.error
+    assert "memory" in refused.value.error["errortext"]
+
+
+def test_lists_are_fetched_page_by_page_and_jobs_remembered(cs: Any, zone: Zone) -> None:
+    commands = cs.listApis(fetch_list=True)
+    jobs = cs.listAsyncJobs(fetch_list=True)
+
+    assert {"deployVirtualMachine", "queryAsyncJobResult"} <= {each["name"] for each in commands}
+    assert all(isinstance(job["jobstatus"], int) for job in jobs)
+
+
+def test_a_wrong_secret_is_refused_in_json(controller: RunningController, cs: Any) -> None:
+    stranger = type(cs)(endpoint=controller.api, key=controller.admin["apikey"], secret="guessed")
+
+    with pytest.raises(CloudStackApiException) as refused:
+        stranger.listZones()
+
+    assert refused.value.error["errorcode"] == 401
+
+
+def test_parameters_go_by_post_too(controller: RunningController, cs: Any, zone: Zone) -> None:
+    posting = type(cs)(
+        endpoint=controller.api, key=controller.admin["apikey"], secret=controller.admin["secretkey"], method="post"
+    )
+
+    assert posting.listZones(keyword="a~b*[c] &%") == {}
+    assert [each["id"] for each in posting.listZones(name="z1")["zone"]] == [zone.id]
