@@ -9,41 +9,12 @@ H hold, rho clock-rate error (relative; two clocks may differ by 2 rho), L the m
 from __future__ import annotations
 
 from mainstay_proto.messages import LeaseProfile
+from mainstay_proto.profiles import FAST as FAST  # the table is shared with the controller, which names one per cluster
+from mainstay_proto.profiles import PROFILES as PROFILES
+from mainstay_proto.profiles import STANDARD as STANDARD
+from mainstay_proto.profiles import TOLERANT as TOLERANT
+from mainstay_proto.profiles import outlast
 from mainstay_runtime.errors import BadInput
-
-FAST = LeaseProfile(
-    name="fast",
-    renew_seconds=1,
-    validity_seconds=10,
-    watchdog_seconds=3,
-    kill_grace_seconds=2,
-    late_io_seconds=2,
-    poll_seconds=0.5,
-    hold_seconds=20,
-)
-STANDARD = LeaseProfile(
-    name="standard",
-    renew_seconds=2,
-    validity_seconds=24,
-    watchdog_seconds=6,
-    kill_grace_seconds=4,
-    late_io_seconds=2,
-    poll_seconds=0.5,
-    hold_seconds=48,
-)
-TOLERANT = LeaseProfile(
-    name="tolerant",
-    renew_seconds=5,
-    validity_seconds=90,
-    watchdog_seconds=15,
-    kill_grace_seconds=10,
-    late_io_seconds=2,
-    poll_seconds=0.5,
-    hold_seconds=180,
-)
-# H = 2 V in all three.  A host asks again every R, so it always holds nearly H: when the controller that granted dies, V is enough for
-# another one to lead and grant, and V is left.  More would only delay a new leader, who waits H for the grants it cannot know.
-PROFILES = {profile.name: profile for profile in (FAST, STANDARD, TOLERANT)}
 
 
 def watchdog_reach(profile: LeaseProfile) -> float:
@@ -66,18 +37,12 @@ def dead_after(profile: LeaseProfile) -> float:
 
     The owner's guests are gone V after the *start* of the renewal that the observer saw, by a clock that may be 2 rho slower; the watchdog's
     own clock adds 2 rho W; writes on their way land for delta; and the tick makes `no later` into `earlier`.  The tick is one poll."""
-    return _outlast(profile, profile.validity_seconds)
+    return outlast(profile, profile.validity_seconds)
 
 
 def hold_over_after(profile: LeaseProfile) -> float:
     """How long after granting (or, unknowing, after beginning to lead) a controller waits: as T_dead, with H for V."""
-    return _outlast(profile, profile.hold_seconds)
-
-
-def _outlast(profile: LeaseProfile, promised_seconds: float) -> float:
-    rho = profile.clock_error
-    skew = 2 * rho * (promised_seconds + profile.watchdog_seconds)
-    return promised_seconds + skew + profile.late_io_seconds + profile.poll_seconds
+    return outlast(profile, profile.hold_seconds)
 
 
 def drained_after(profile: LeaseProfile) -> float:
