@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import AccountId, HostId, PodId
 from mainstay_controller.domain.placement.request import Code, Purpose, Reason, Request
 from mainstay_controller.domain.placement.snapshot import ClusterRoom, HostRoom, Snapshot
 
@@ -45,7 +45,7 @@ class Room:
 
 
 class Standing:
-    """All rooms, and who holds which affinity group."""
+    """All rooms, who holds which affinity group, and whose guests are in which pod."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.rules = snapshot.rules
@@ -55,8 +55,11 @@ class Standing:
         }
         self.rooms = {host.id: Room(host, by_cluster[host.cluster_id]) for host in snapshot.hosts}
         self.holders: dict[str, set[HostId]] = {}
+        self.guests_in_pod: Counter[tuple[PodId, AccountId | None]] = Counter()
         for host in snapshot.hosts:
             self._note_groups(host.id, host.group_ids)
+            for account_id, guests in host.guests_of_account.items():
+                self.guests_in_pod[host.pod_id, account_id] += guests
 
     def promise(self, room: Room, request: Request) -> None:
         """From now on the guest counts as being there."""
@@ -68,6 +71,7 @@ class Standing:
         room.new_guests += 1
         if request.account_id is not None:
             room.guests_of_account[request.account_id] += 1
+            self.guests_in_pod[room.host.pod_id, request.account_id] += 1
         self._note_groups(room.host.id, request.group_ids)
 
     def _note_groups(self, host_id: HostId, group_ids: frozenset[str]) -> None:
@@ -80,6 +84,11 @@ Rule = Callable[[Room, Request, Standing], Reason | None]
 
 def reasons_against(room: Room, request: Request, standing: Standing) -> tuple[Reason, ...]:
     return tuple(reason for rule in RULES if (reason := rule(room, request, standing)) is not None)
+
+
+def stays_refused(reasons: tuple[Reason, ...]) -> bool:
+    """Room only shrinks while a plan is made: who is refused for want of it is refused for good, and so is a bigger guest of the same demand."""
+    return any(reason.code not in OF_AFFINITY for reason in reasons)
 
 
 def cpu(room: Room, request: Request, _standing: Standing) -> Reason | None:
@@ -134,4 +143,5 @@ def _left(threshold: float | None, total: int, used: int) -> int | None:
     return None if threshold is None else int(total * threshold) - used
 
 
+OF_AFFINITY = frozenset({Code.APART_FROM, Code.TOGETHER_WITH})
 RULES: tuple[Rule, ...] = (cpu, memory, number_of_guests, cluster_thresholds, affinity)

@@ -8,8 +8,8 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Protocol, assert_never
 
-from mainstay_controller.domain.ids import AccountId
-from mainstay_controller.domain.placement.fit import Room
+from mainstay_controller.domain.ids import AccountId, PodId
+from mainstay_controller.domain.placement.fit import Room, Standing
 from mainstay_controller.domain.placement.snapshot import Algorithm
 
 Accepts = Callable[[Room], bool]
@@ -27,21 +27,23 @@ class Ranking(Protocol):
         """The first room in order of preference that is accepted."""
 
 
-def rank(algorithm: Algorithm, rooms: Sequence[Room], account_id: AccountId | None, chance: Chance) -> Ranking:
+def rank(
+    algorithm: Algorithm, rooms: Sequence[Room], account_id: AccountId | None, standing: Standing, chance: Chance
+) -> Ranking:
     """A ranking for guests of one demand and, where the algorithm asks for it, of one account."""
     match algorithm:
         case Algorithm.LEAST_CONSUMED:
             return Rising(rooms, lambda room: room.consumed)
         case Algorithm.FIRST_FIT:
-            return Rising(_roomiest_cluster_first(rooms), lambda _room: 0.0)
+            return Fixed(_roomiest_cluster_first(rooms))
         case Algorithm.USER_DISPERSING:
             return Rising(rooms, lambda room: room.guests_of_account[account_id] if account_id else room.guests)
         case Algorithm.RANDOM:
             return Shuffled(rooms, chance)
         case Algorithm.CONCENTRATED_FIRST_FIT:
-            return Concentrated(rooms, account_id)
+            return Concentrated(_roomiest_cluster_first(rooms), account_id, standing)
         case Algorithm.CONCENTRATED_RANDOM:
-            return Concentrated(_shuffled(rooms, chance), account_id)
+            return Concentrated(_shuffled(rooms, chance), account_id, standing)
         case never:
             assert_never(never)
 
@@ -74,6 +76,16 @@ class Rising:
         return chosen
 
 
+class Fixed:
+    """Always in the same order."""
+
+    def __init__(self, rooms: Sequence[Room]) -> None:
+        self._rooms = rooms
+
+    def choose(self, accepts: Accepts) -> Room | None:
+        return next((room for room in self._rooms if accepts(room)), None)
+
+
 class Shuffled:
     """Each time in another order, drawn only as far as it is needed."""
 
@@ -92,20 +104,19 @@ class Shuffled:
 
 
 class Concentrated:
-    """The pod that holds most of the account's guests first."""
+    """The pod that holds most of the account's guests first, and in it always in the same order."""
 
-    def __init__(self, rooms: Sequence[Room], account_id: AccountId | None) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Sequence[Room], account_id: AccountId | None, standing: Standing) -> None:
+        self._pods: dict[PodId, list[Room]] = {}
+        for room in rooms:
+            self._pods.setdefault(room.host.pod_id, []).append(room)
         self._account_id = account_id
+        self._standing = standing
 
     def choose(self, accepts: Accepts) -> Room | None:
-        in_pod: dict[str, int] = {}
-        if self._account_id is not None:
-            for room in self._rooms:
-                here = room.guests_of_account[self._account_id]
-                in_pod[room.host.pod_id] = in_pod.get(room.host.pod_id, 0) + here
-        preferred = sorted(self._rooms, key=lambda room: -in_pod.get(room.host.pod_id, 0))
-        return next((room for room in preferred if accepts(room)), None)
+        guests = self._standing.guests_in_pod
+        fullest_first = sorted(self._pods, key=lambda pod_id: -guests[pod_id, self._account_id])
+        return next((room for pod_id in fullest_first for room in self._pods[pod_id] if accepts(room)), None)
 
 
 def _roomiest_cluster_first(rooms: Sequence[Room]) -> list[Room]:

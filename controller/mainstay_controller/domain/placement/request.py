@@ -128,7 +128,7 @@ class Alternatives:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """`alternatives.full` are the hosts that ranked better and had no room."""
+    """`alternatives.full` are hosts that ranked better and had no room, the best of them."""
 
     host_id: HostId
     alternatives: Alternatives = field(default_factory=Alternatives)
