@@ -11,7 +11,7 @@ from mainstay_controller.domain.ids import VmId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.fleet.outcome import Done, Outcome, in_words
+from mainstay_controller.fleet.outcome import Done, Outcome, Refused, in_words
 from mainstay_controller.operations.ask_again import boot_is_over
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
@@ -105,7 +105,7 @@ class Stop:
         elif await boot_is_over(vm.host_id, vm.host_boot_id, self.cloud, await pools_of(vm, self.cloud.store)):
             await self.note_gone(vm, "its host is proven dead")
         else:
-            self.forced = True  # the guest had its chance
+            self.forced = self.forced or not isinstance(told, Refused)  # a guest that was asked had its chance
             await self.run.reached(f"waiting for its host: {in_words(told)}", 50)
             await self.cloud.clock.sleep(self.cloud.settings.ask_again_seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from mainstay_controller.operations import reboot_vm
 from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.start_orders import StillSomewhere, raise_epoch, taken_off
 from mainstay_controller.store.port import Stale
+from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, a_cloud
 from tests.kit.told_hosts import UNKNOWN, Deaf, DoButSay, Say, Silence, failed, refused
 from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy, start, stop
@@ -107,6 +109,20 @@ async def test_the_stop_goes_on_when_the_host_is_back() -> None:
         await here.run(job)
 
         assert (await here.vm(vm.id)).state is VmState.STOPPED
+
+
+async def test_a_guest_whose_host_was_away_for_a_moment_is_still_asked_first() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here)
+        await here.host(1).disconnect()
+        job = await stop(here, vm)
+
+        async with background(here.work_for_ever):
+            await asyncio.sleep(5)
+            await here.host(1).connect(here.cloud.fleet)
+            await here.ended(job)
+
+        assert [order.forced for order in here.host(1).orders if hasattr(order, "forced")] == [False]
 
 
 async def test_a_lost_answer_to_a_stop_is_asked_for() -> None:
