@@ -1,4 +1,4 @@
-"""HTTP on 8080: `/client/api` for clients, `/healthz` and `/readyz` for supervisors, `/metrics` for Prometheus.
+"""HTTP on 8080: `/client/api` for clients and `/api/v1/openapi.json` for their makers, `/healthz` and `/readyz` for supervisors, `/metrics` for Prometheus.
 
 Limits: a body of 1 MiB, a request line and headers as aiohttp bounds them; everything else is decided in `dispatch`."""
 
@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 
 from mainstay_controller.api.dispatch import Dispatcher
+from mainstay_controller.api.openapi import document
 from mainstay_controller.api.render import Rendered, rendered_refusal
 from mainstay_controller.api.untrusted import Format, UntrustedCall, merge
 from mainstay_controller.operations.errors import OperationError
 
+API_VERSION = "0.1"
 BODY_BYTES_MAX = 1024 * 1024
 READY_SECONDS_MAX = 5.0
 FORM = "application/x-www-form-urlencoded"
@@ -41,6 +44,9 @@ class ApiServer:
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_route("GET", "/client/api", self._client_api)
         app.router.add_route("POST", "/client/api", self._client_api)
+        app.router.add_route("GET", "/client/api/{command}", self._client_api)
+        app.router.add_route("POST", "/client/api/{command}", self._client_api)
+        app.router.add_get("/api/v1/openapi.json", self._openapi)
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._figures)
@@ -56,6 +62,10 @@ class ApiServer:
             answer = await self._dispatcher.answer(call)
         self._answers.labels(known, str(answer.status)).inc()
         return _as_http(answer)
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        described = document(self._dispatcher.registry, version=API_VERSION)
+        return web.Response(body=orjson.dumps(described), content_type="application/json")
 
     async def _alive(self, _request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -76,7 +86,7 @@ class ApiServer:
 async def _read(request: web.Request) -> UntrustedCall:
     form = [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
     return UntrustedCall(
-        parameters=merge(list(request.query.items()), form),
+        parameters=merge(list(request.query.items()), form) | dict(request.match_info),
         method=request.method,
         remote=request.remote or "",
         cookies=dict(request.cookies),
