@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from platform import node
 
-from aiohttp import web
-
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.main import assembly
+from mainstay_controller.main.http import IntegrationPort, serving_http
 from mainstay_controller.main.settings import ControllerSettings
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
@@ -38,7 +37,6 @@ from mainstay_runtime.tasks import background
 
 PREFIX = "MAINSTAY_CONTROLLER_"
 EPILOG = f"Every setting can also be given as {PREFIX}NAME in the environment, or by its name in the TOML file."
-API_CLOSES_SECONDS = 2.0
 
 log = logs.logger(__name__)
 
@@ -102,26 +100,15 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         await assembly.open_to_agents(cloud)
         doors = assembly.doors(cloud, authority, RowBook(store))
         async with (
-            background(*assembly.loops(cloud)),
+            background(*assembly.loops(cloud), IntegrationPort(cloud, chosen.listen).keep),
             serving(doors, host=chosen.listen, port=chosen.agent_port),
-            serving_http(cloud, chosen),
+            serving_http(assembly.api(cloud), chosen.listen, chosen.api_port),
         ):
             log.info("controller runs", controller=me.id, life=me.epoch, api=chosen.api_port, agents=chosen.agent_port)
             yield cloud
         await leave(cloud)
     finally:
         await store.close()
-
-
-@asynccontextmanager
-async def serving_http(cloud: Cloud, chosen: ControllerSettings) -> AsyncIterator[None]:
-    runner = web.AppRunner(assembly.api(cloud).application(), access_log=None, shutdown_timeout=API_CLOSES_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, chosen.listen, chosen.api_port).start()
-        yield
-    finally:
-        await runner.cleanup()
 
 
 def own_id(state_dir: Path, rng: Rng) -> ControllerId:

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.dispatch import Dispatcher
-from mainstay_controller.api.identify import by_credentials
+from mainstay_controller.api.identify import by_credentials, by_trust
 from mainstay_controller.api.job_works import job_works
 from mainstay_controller.api.server import ApiServer
 from mainstay_controller.fleet.enrolment import EnrolmentBook
@@ -88,6 +88,11 @@ def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
 
 def api(cloud: Cloud) -> ApiServer:
     return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_credentials), CollectorRegistry())
+
+
+def trusting_api(cloud: Cloud) -> ApiServer:
+    """For the integration port."""
+    return ApiServer(Dispatcher(registry=ALL, cloud=cloud, identify=by_trust), CollectorRegistry())
 
 
 def works() -> dict[str, jobs.Work]:

@@ -494,6 +494,24 @@ class Settings:
             told="Whether cookies are sent over HTTPS only.",
         ),
     ] = False
+    integration_port: Annotated[
+        int,
+        Tunable(
+            name="integration.api.port",
+            group=API,
+            low=0,
+            high=65535,
+            told="A port where whoever reaches it is the administrator, without signature or login; 0: none.",
+        ),
+    ] = 0
+    integration_port_is_open: Annotated[
+        bool,
+        Tunable(
+            name="mainstay.integration.api.open",
+            group=API,
+            told="Whether the integration port listens on all addresses and not on the loopback only.  Think twice.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

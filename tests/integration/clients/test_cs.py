@@ -36,7 +36,7 @@ def test_a_zone_is_there_with_all_that_was_put_in_it(cs: Any, zone: Zone) -> Non
 
 
 def test_a_vm_lives_from_its_deployment_to_its_end(cs: Any, zone: Zone) -> None:
-    vm = deploy(cs, zone, "web", **{"details": [{"nic": "e1000"}]})
+    vm = deploy(cs, zone, "web", details=[{"nic": "e1000"}])
     assert (vm["name"], vm["state"], vm["zoneid"]) == ("web", "Running", zone.id)
     assert vm["nic"][0]["ipaddress"]
 
