@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,12 @@ def deploy(cs: Any, zone: Zone, name: str, **wishes: Any) -> dict[str, Any]:
     )
     vm: dict[str, Any] = result["virtualmachine"]
     return vm
+
+
+def an_offering(cs: Any, name: str, memory: int) -> str:
+    made = cs.createServiceOffering(name=name, displaytext=name, cpunumber=1, cpuspeed=500, memory=memory)
+    offering_id: str = made["serviceoffering"]["id"]
+    return offering_id
 
 
 def test_a_zone_is_there_with_all_that_was_put_in_it(cs: Any, zone: Zone) -> None:
@@ -67,20 +74,29 @@ def test_what_is_wrong_is_an_exception_that_tells_what(cs: Any, zone: Zone) -> N
     assert unsupported.value.error["errorcode"] == 432
 
 
-def test_a_job_that_fails_tells_why(cs: Any, zone: Zone) -> None:
-    giant = cs.createServiceOffering(name="giant", displaytext="giant", cpunumber=1, cpuspeed=500, memory=900_000)
+def test_a_wish_beyond_every_host_is_refused_at_once(cs: Any, zone: Zone) -> None:
+    giant = an_offering(cs, "giant", memory=900_000)
 
     with pytest.raises(CloudStackApiException) as refused:
-        cs.deployVirtualMachine(
-            name="giant",
-            zoneid=zone.id,
-            templateid=zone.template_id,
-            serviceofferingid=giant["serviceoffering"]["id"],
-            fetch_result=True,
-        )
+        deploy(cs, replace(zone, offering_id=giant), "giant")
+
+    assert refused.value.error["errorcode"] == 431
+    assert "largest host" in refused.value.error["errortext"]
+
+
+def test_a_job_that_fails_tells_why(cs: Any, zone: Zone) -> None:
+    half = replace(zone, offering_id=an_offering(cs, "half", memory=60_000))
+    first = deploy(cs, half, "half1")
+
+    with pytest.raises(CloudStackApiException) as refused:
+        deploy(cs, half, "half2")
+    [left] = cs.listVirtualMachines(name="half2")["virtualmachine"]
+    for vm_id in (first["id"], left["id"]):
+        cs.destroyVirtualMachine(id=vm_id, expunge=True, fetch_result=True)
 
     assert refused.value.error["errorcode"] == 533, refused.value.error
     assert "memory" in refused.value.error["errortext"]
+    assert left["state"] == "Error"
 
 
 def test_lists_are_fetched_page_by_page_and_jobs_remembered(cs: Any, zone: Zone) -> None:
