@@ -10,7 +10,18 @@ from typing import Protocol
 
 from mainstay_controller.api.errors import not_permitted
 from mainstay_controller.domain.ids import DomainId
-from mainstay_controller.domain.records import Account, DomainRecord, Job, Template, User, Vm, Volume
+from mainstay_controller.domain.records import (
+    Account,
+    DomainRecord,
+    FirewallRule,
+    IpAddress,
+    Job,
+    Network,
+    Template,
+    User,
+    Vm,
+    Volume,
+)
 from mainstay_controller.domain.roles import SEES_EVERYTHING, Role
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.jobs import Asker
@@ -77,7 +88,9 @@ async def may_refer_to(caller: Caller, record: object, store: Store) -> bool:
             return await _reaches(caller, record, store)
         case Template(is_public=True):
             return True
-        case Template() | Vm() | Volume() | User() | Job():
+        case Network(acl_type="Domain"):
+            return is_within(caller.domain, await store.domains.by_id(record.domain_id))
+        case Template() | Vm() | Volume() | User() | Job() | Network() | IpAddress() | FirewallRule():
             return await _reaches(caller, await store.accounts.by_id(record.account_id), store)
     return True
 

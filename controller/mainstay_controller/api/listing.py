@@ -93,10 +93,11 @@ def listing(
     newest_first: bool = False,
     fixed: Sequence[Where] = (LIVE,),
     where: Callable[[L, Caller, Cloud], Awaitable[list[Where]]] | None = None,
+    shared: Callable[[Caller, Store], Awaitable[list[Where]]] | None = None,
     envelope: str | None = None,
     since: str = SINCE,
 ) -> Handled:
-    """A list command."""
+    """A list command.  `shared`: the rows that a caller sees although somebody else owns them."""
     asked_for: type = request
     parameters = parameters_of(asked_for)
 
@@ -104,7 +105,10 @@ def listing(
         assert isinstance(asked, request)
         conditions = [*fixed, *filters_of(asked, parameters)]
         if isinstance(asked, ScopedListing):
-            conditions += await visible(caller, asked, cloud.store)
+            own = await visible(caller, asked, cloud.store)
+            conditions += (
+                own if shared is None else await _own_or(own, await shared(caller, cloud.store), rows(cloud.store))
+            )
         if asked.keyword:
             conditions.append(contains(keyword, asked.keyword))
         if where is not None:
@@ -125,3 +129,11 @@ def listing(
         handler=handler,
         since=since,
     )
+
+
+async def _own_or(own: list[Where], shared: list[Where], rows: Repository[R]) -> list[Where]:
+    """Conditions are joined by AND; what is owned or shared is told by its ids."""
+    if not own:
+        return []
+    found = [*await rows.find(*own), *await rows.find(*shared)]
+    return [any_of("id", sorted({str(getattr(each, "id")) for each in found}))]  # noqa: B009

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mainstay_controller.domain.capacity.usage import total
-from mainstay_controller.domain.ids import AccountId, DomainId, OfferingId, TemplateId, VmId, VolumeId, ZoneId
+from mainstay_controller.domain.ids import (
+    AccountId,
+    DomainId,
+    NetworkId,
+    OfferingId,
+    TemplateId,
+    VmId,
+    VolumeId,
+    ZoneId,
+)
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.records import Job, Nic, ServiceOffering, Template, Vm, Volume, Zone
@@ -36,9 +45,10 @@ from mainstay_controller.operations.living import (
     living_zone,
 )
 from mainstay_controller.operations.make_volumes import remove_volumes
+from mainstay_controller.operations.networks import nic_in
 from mainstay_controller.operations.start_vm import NotWanted, bring_up, give_up, want_running, wish_in_words, wish_of
 from mainstay_controller.operations.vm_jobs import INSTANCE_TYPE, add_vm_job, living_vm, tell_end
-from mainstay_controller.store.port import LIVE, Stale, Store, eq
+from mainstay_controller.store.port import LIVE, Conflict, Stale, Store, eq
 
 COMMAND, EVENT = "deployVirtualMachine", "VM.CREATE"
 GIB = 1 << 30
@@ -62,6 +72,7 @@ class NewVm:
     wish: Wish = field(default_factory=Wish)
     start: bool = True
     ip: str = ""
+    network_ids: tuple[NetworkId, ...] = ()
     root_disk_gib: int | None = None
     data_disk_gib: int | None = None
     user_data: str = ""
@@ -87,7 +98,7 @@ async def begin(new: NewVm, asker: Asker, cloud: Cloud) -> Job:
     for _ in range(ADDRESS_ATTEMPTS_MAX):
         try:
             return await _write(new, found, asker, now, cloud)
-        except Stale:
+        except (Stale, Conflict):
             continue  # another guest took an address in the same moment
     raise ResourceUnavailable("Too many guests are deployed at once; try again")
 
@@ -198,15 +209,29 @@ async def _write(new: NewVm, found: Checked, asker: Asker, now: datetime, cloud:
     said = {**wish_in_words(new.wish), "startvm": str(new.start)}
     job = new_job(cloud, COMMAND, asker, now, instance_type=INSTANCE_TYPE, instance_id=vm_id, parameters=said)
     async with cloud.store.transaction() as store:
-        nic = await a_nic(new.zone_id, new.wish.pod_id, new.ip, store, cloud.rng)
-        vm = await store.vms.add(_vm(vm_id, new, found, nic, now, cloud))
+        vm = _vm(vm_id, new, found, now, cloud)
+        vm = await store.vms.add(replace(vm, nics=await _nics(vm, new, store, cloud)))
         await store.volumes.add_all(_volumes(vm, new, found.template, cloud))
         job = await add_vm_job(job, EVENT, vm, store, cloud)
     cloud.fleet.bells.ring(JOBS)
     return job
 
 
-def _vm(vm_id: VmId, new: NewVm, found: Checked, nic: Nic, now: datetime, cloud: Cloud) -> Vm:
+async def _nics(vm: Vm, new: NewVm, store: Store, cloud: Cloud) -> tuple[Nic, ...]:
+    """One in each network that is named, the first of them the default; without any, one with an address of the pod."""
+    if not new.network_ids:
+        return (await a_nic(new.zone_id, new.wish.pod_id, new.ip, store, cloud.rng),)
+    nics: list[Nic] = []
+    for network_id in new.network_ids:
+        network = await store.networks.by_id(network_id)
+        if network.zone_id != new.zone_id:
+            raise InvalidParameter("networkids", f"network {network.name} is in another zone")
+        wanted = "" if nics else new.ip
+        nics.append(await nic_in(network, vm, len(nics), wanted, store, cloud.rng))
+    return tuple(nics)
+
+
+def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) -> Vm:
     offering, name = found.offering, new.name or f"VM-{vm_id}"
     return Vm(
         id=vm_id,
@@ -228,7 +253,6 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, nic: Nic, now: datetime, cloud:
         cpus=offering.cpus,
         cpu_mhz=offering.cpu_mhz,
         memory_mib=offering.memory_mib,
-        nics=(nic,),
         user_data=new.user_data,
         key_pair=new.key_pair,
         vnc_password=cloud.rng.token(VNC_PASSWORD_LENGTH // 2).hex(),

@@ -15,6 +15,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied, ResourceInUse
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.make_volumes import remove_volumes
+from mainstay_controller.operations.networks import release_addresses
 from mainstay_controller.operations.start_vm import want_running
 from mainstay_controller.operations.stop_vm import bring_down
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
@@ -77,7 +78,9 @@ async def expunge(vm: Vm, run: JobRun) -> Vm:
     vm = await change_vm(store, vm, VmEvent.EXPUNGE_OPERATION, await store.now(), "by order")
     await forget(vm, run)
     await remove_volumes(vm, run)
-    vm = await store.vms.swap(vm, replace(vm, removed=await store.now()))
+    async with store.transaction() as books:
+        await release_addresses(vm.id, books)
+        vm = await books.vms.swap(vm, replace(vm, removed=await books.now()))
     await tell_end(EXPUNGE_EVENT, f"VM {vm.name} is expunged", vm, run, store)
     return vm
 

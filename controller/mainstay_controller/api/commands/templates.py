@@ -17,7 +17,7 @@ from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations import register_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.store.port import LIVE, Where, eq, ne, none_of
+from mainstay_controller.store.port import LIVE, Where, any_of, eq, ne, none_of
 
 
 class TemplateFilter(StrEnum):
@@ -48,7 +48,15 @@ class ListTemplates(Listing):
 
 
 async def _whose(request: ListTemplates, caller: Caller, cloud: Cloud) -> list[Where]:
-    return [*_of_filter(request.template_filter, caller), *await _of_zone(request.zone_id, cloud)]
+    within_reach = [] if caller.sees_everything else [await _usable_by(caller, cloud)]
+    return [*within_reach, *_of_filter(request.template_filter, caller), *await _of_zone(request.zone_id, cloud)]
+
+
+async def _usable_by(caller: Caller, cloud: Cloud) -> Where:
+    """What everybody may use, and what the caller's own account has."""
+    public = await cloud.store.templates.find(LIVE, eq("is_public", True))
+    own = await cloud.store.templates.find(LIVE, eq("account_id", caller.account.id))
+    return any_of("id", sorted({template.id for template in (*public, *own)}))
 
 
 def _of_filter(wanted: TemplateFilter, caller: Caller) -> list[Where]:
@@ -63,7 +71,7 @@ def _of_filter(wanted: TemplateFilter, caller: Caller) -> list[Where]:
             return [eq("is_public", False), eq("account_id", caller.account.id)]
         case TemplateFilter.ALL if not caller.sees_everything:
             raise InvalidParameter("templatefilter", "only root administrators may list all templates")
-    return [] if caller.sees_everything else [eq("is_public", True)]
+    return []
 
 
 async def _of_zone(zone_id: ZoneId | None, cloud: Cloud) -> list[Where]:

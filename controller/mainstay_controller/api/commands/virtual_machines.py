@@ -17,6 +17,7 @@ from mainstay_controller.domain.ids import (
     ClusterId,
     DomainId,
     HostId,
+    NetworkId,
     OfferingId,
     PodId,
     TemplateId,
@@ -78,6 +79,7 @@ class DeployVirtualMachine:
     pod_id: Annotated[PodId | None, "start it in this pod; root administrators only"] = None
     account: Annotated[str | None, "deploy it for this account, with domainid; administrators only"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    network_ids: Annotated[tuple[NetworkId, ...], "the IDs of its networks, the default one first"] = ()
     ip_address: Annotated[str, "the address it is given"] = ""
     root_disk_size: Annotated[int | None, "the size of the root disk in GiB"] = None
     size: Annotated[int | None, "the size of a data disk in GiB"] = None
@@ -156,6 +158,7 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
             wish=replace(wish, purpose=Purpose.DEPLOY),
             start=request.start_vm,
             ip=request.ip_address,
+            network_ids=request.network_ids,
             root_disk_gib=request.root_disk_size,
             data_disk_gib=request.size,
             user_data=request.user_data,
