@@ -1,7 +1,7 @@
 """Who asks, and what that lets them see: the one place that decides access.
 
 Roles stand beside each command (`Command.roles`).  Everything owned has an account and a domain; a root admin reaches all of it, a domain
-admin the tree under their domain, everybody else what their own account owns.  Lists are scoped by `visible`, single things by `may_refer_to`."""
+admin the tree under their domain, everybody else what their own account owns.  Lists are scoped by `visible`, single things by `may_use` and `may_change`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ from typing import Protocol
 
 from mainstay_controller.api.errors import not_permitted
 from mainstay_controller.domain.ids import DomainId
-from mainstay_controller.domain.records import (
-    Account,
-    DomainRecord,
-    FirewallRule,
-    IpAddress,
-    Job,
-    Network,
-    Template,
-    User,
-    Vm,
-    Volume,
-)
+from mainstay_controller.domain.records import Account, DomainRecord, Network, Template, User
 from mainstay_controller.domain.roles import SEES_EVERYTHING, Role
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.jobs import Asker
@@ -77,8 +66,18 @@ async def caller_of(user: User, store: Store) -> Caller:
     return Caller(user=user, account=account, domain=await store.domains.by_id(account.domain_id))
 
 
-async def may_refer_to(caller: Caller, record: object, store: Store) -> bool:
-    """May the caller name this thing in a parameter?  What no account owns is guarded by the roles of the command alone."""
+async def may_use(caller: Caller, record: object, store: Store) -> bool:
+    """May the caller name this thing in a parameter?  What is shared may be used by those it is shared with."""
+    match record:
+        case Template(is_public=True):
+            return True
+        case Network(acl_type="Domain") if is_within(caller.domain, await store.domains.by_id(record.domain_id)):
+            return True
+    return await may_change(caller, record, store)
+
+
+async def may_change(caller: Caller, record: object, store: Store) -> bool:
+    """Is it the caller's, or of somebody he administers?  What no account owns is guarded by the roles of the command alone."""
     if caller.sees_everything:
         return True
     match record:
@@ -86,13 +85,8 @@ async def may_refer_to(caller: Caller, record: object, store: Store) -> bool:
             return is_within(record, caller.domain)
         case Account():
             return await _reaches(caller, record, store)
-        case Template(is_public=True):
-            return True
-        case Network(acl_type="Domain"):
-            return is_within(caller.domain, await store.domains.by_id(record.domain_id))
-        case Template() | Vm() | Volume() | User() | Job() | Network() | IpAddress() | FirewallRule():
-            return await _reaches(caller, await store.accounts.by_id(record.account_id), store)
-    return True
+    owner_id = getattr(record, "account_id", None)
+    return owner_id is None or await _reaches(caller, await store.accounts.by_id(owner_id), store)
 
 
 async def visible(caller: Caller, scope: ListScope, store: Store) -> list[Where]:

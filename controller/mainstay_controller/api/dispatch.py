@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from mainstay_controller.api.access import Caller, may_refer_to
+from mainstay_controller.api.access import Caller, may_change, may_use
 from mainstay_controller.api.admission import Admission
 from mainstay_controller.api.errors import (
     SEEN_BY_ROOT_ONLY,
@@ -23,7 +23,7 @@ from mainstay_controller.api.errors import (
     unknown_entity,
 )
 from mainstay_controller.api.parameters import Parameter
-from mainstay_controller.api.registry import Command, Entry, Handled, Registry
+from mainstay_controller.api.registry import AnswerKind, Command, Entry, Handled, Registry
 from mainstay_controller.api.render import Rendered, rendered, rendered_refusal
 from mainstay_controller.api.untrusted import UntrustedCall, typed_arguments
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
@@ -112,8 +112,14 @@ async def _check_reference(
     record = await repository.get(record_id)
     if record is None or getattr(record, "removed", None) is not None:
         raise unknown_entity(command.name, parameter.name, record_id)
-    if not await may_refer_to(caller, record, store):
+    allowed = may_change if _is_what_changes(command, parameter) else may_use
+    if not await allowed(caller, record, store):
         raise not_permitted(caller.account.name)
+
+
+def _is_what_changes(command: Command, parameter: Parameter) -> bool:
+    """The `id` of a command that is no list is the id of what it changes."""
+    return parameter.name == "id" and command.kind is not AnswerKind.LIST
 
 
 def _as_refusal(error: Exception) -> OperationError:

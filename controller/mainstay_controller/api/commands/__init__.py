@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mainstay_controller.api.commands import (
     accounts,
+    affinity_groups,
     api_limits,
     capabilities,
     clusters,
@@ -16,6 +17,7 @@ from mainstay_controller.api.commands import (
     incidents,
     ip_ranges,
     jobs,
+    key_pairs,
     network_offerings,
     networks,
     out_of_band,
@@ -24,9 +26,11 @@ from mainstay_controller.api.commands import (
     public_addresses,
     roles,
     routers,
+    security_groups,
     service_offerings,
     sign_in,
     storage_pools,
+    tags,
     templates,
     users,
     virtual_machines,
@@ -66,5 +70,9 @@ ALL: Registry = Registry(
         *networks.COMMANDS,
         *public_addresses.COMMANDS,
         *routers.COMMANDS,
+        *key_pairs.COMMANDS,
+        *affinity_groups.COMMANDS,
+        *security_groups.COMMANDS,
+        *tags.COMMANDS,
     )
 )

@@ -146,7 +146,7 @@ def _configuration(each: Tuned) -> ConfigurationView:
     return ConfigurationView(
         id=list(declared()).index(tunable.name) + 1,
         name=tunable.name,
-        value=written(each.value),
+        value=tunable.shown(each.value),
         default_value=written(each.declared.default),
         default_theirs=tunable.theirs or None,
         description=tunable.told,
