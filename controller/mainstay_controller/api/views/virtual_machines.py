@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.views.groups import TagView, tags_of
 from mainstay_controller.api.views.related import by_ids, names_of
-from mainstay_controller.domain.records import Nic, Template, Vm
+from mainstay_controller.domain.records import AffinityGroup, Nic, Template, Vm
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 
@@ -29,6 +30,14 @@ class NicView:
     traffic_type: str
     type: str
     device_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupOfVmView:
+    id: str
+    name: str
+    type: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +85,8 @@ class VmView:
     details: dict[str, str]
     nic: tuple[NicView, ...]
     security_group: tuple[str, ...] = ()
-    affinity_group: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    affinity_group: tuple[GroupOfVmView, ...]
+    tags: tuple[TagView, ...]
     stop_reason: str | None
     epoch: int | None
     password: str | None = None
@@ -91,6 +100,8 @@ class _Names:
     accounts: Names
     domains: Names
     templates: Mapping[str | None, Template]
+    groups: Mapping[str | None, AffinityGroup]
+    tags: Mapping[str, tuple[TagView, ...]]
 
 
 async def virtual_machines(records: Sequence[Vm], caller: Caller, cloud: Cloud) -> list[VmView]:
@@ -102,6 +113,8 @@ async def virtual_machines(records: Sequence[Vm], caller: Caller, cloud: Cloud) 
         accounts=await names_of(store.accounts, (vm.account_id for vm in records)),
         domains=await names_of(store.domains, (vm.domain_id for vm in records)),
         templates=await by_ids(store.templates, (vm.template_id for vm in records)),
+        groups=await by_ids(store.affinity_groups, (group for vm in records for group in vm.affinity_group_ids)),
+        tags=await tags_of((vm.id for vm in records), caller, cloud),
     )
     return [_virtual_machine(vm, names, with_host=caller.role is not Role.USER) for vm in records]
 
@@ -148,9 +161,15 @@ def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
         group=vm.group or None,
         details=vm.details,
         nic=tuple(_nic(nic) for nic in vm.nics),
+        affinity_group=tuple(_group(names.groups[each]) for each in vm.affinity_group_ids if each in names.groups),
+        tags=names.tags.get(vm.id, ()),
         stop_reason=vm.stop_reason or None,
         epoch=vm.epoch if with_host else None,
     )
+
+
+def _group(group: AffinityGroup) -> GroupOfVmView:
+    return GroupOfVmView(id=group.id, name=group.name, type=group.type, description=group.description)
 
 
 def _nic(nic: Nic) -> NicView:
