@@ -73,11 +73,19 @@ class CaseFile:
             raise CaseLost(self.id) from error
         del self._notes[:noted]
 
-    async def advance(self, event: IncidentEvent, why: str, store: Store | None = None, *proofs: Proof) -> None:
+    async def advance(
+        self,
+        event: IncidentEvent,
+        why: str,
+        store: Store | None = None,
+        *proofs: Proof,
+        evidence: tuple[Entry, ...] = (),
+    ) -> None:
         self.note(why)
         into, noted = self._noted(), len(self._notes)
         if proofs:
-            into = replace(into, proof=as_facts(proofs[0]), evidence=tuple(as_facts(proof) for proof in proofs))
+            kept = (*into.evidence, *(as_facts(proof) for proof in proofs), *evidence)
+            into = replace(into, proof=as_facts(proofs[0]), evidence=kept)
         if event in (IncidentEvent.FALSE_ALARM, IncidentEvent.SETTLED):
             into = replace(into, closed=self.cloud.clock.now(), outcome=why)
         books = store or self.cloud.store

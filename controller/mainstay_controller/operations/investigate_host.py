@@ -20,12 +20,13 @@ from mainstay_controller.domain.ha.case import (
     ReleaseGuests,
     Wait,
     assess,
+    evidence_in,
 )
 from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
 from mainstay_controller.domain.ids import PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
-from mainstay_controller.domain.records import Host, Vm
+from mainstay_controller.domain.records import Host, Json, Vm
 from mainstay_controller.domain.states import HostState, IncidentPhase
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.fleet.power.port import PowerAction
@@ -45,6 +46,7 @@ LOOK_AGAIN_SECONDS = 1.0
 ORDER_AGAIN_SECONDS = 5.0
 """Before an order to fence that did not help is given again."""
 SUSPECT = frozenset({HostState.ALERT})
+Evidence = tuple[dict[str, Json], ...]
 
 log = logger(__name__)
 
@@ -85,8 +87,9 @@ class Investigation:
         elif self._is_heard_again():
             await self._take_back()
         else:
-            for action in assess(await self._gather()):
-                await self._perform(action)
+            known = await self._gather()
+            for action in assess(known):
+                await self._perform(action, known)
             await self.case.write()
 
     # --- it came back ---------------------------------------------------------------------------------------------
@@ -140,12 +143,12 @@ class Investigation:
 
     # --- what is done ---------------------------------------------------------------------------------------------
 
-    async def _perform(self, action: Action) -> None:
+    async def _perform(self, action: Action, known: Case) -> None:
         match action:
             case DeclareDown(proofs=proofs):
-                await declare_down(self.case, self.host, proofs)
+                await declare_down(self.case, self.host, proofs, evidence_in(known))
             case ReleaseGuests(guests=guests):
-                await self._release(dict(guests))
+                await self._release(dict(guests), evidence_in(known))
             case PowerOff(why=why):
                 await self._power_off(why)
             case Poison(pool_ids=pool_ids):
@@ -153,13 +156,14 @@ class Investigation:
             case Wait(reasons=reasons) if not self.inquiry.answers_awaited:
                 self._tell_why_it_waits(reasons)
 
-    async def _release(self, proven: dict[VmId, Proof]) -> None:
+    async def _release(self, proven: dict[VmId, Proof], evidence: Evidence) -> None:
         """Some of its guests, while others may run on it."""
         self.cloud.fleet.bar_holds(self.host.id)
         async with self.cloud.store.transaction() as store:
             vms = await store.vms.find(any_of("id", list(proven)), eq("host_id", self.host.id))
             self.case.note(f"{len(vms)} guests are proven gone: {next(iter(proven.values()))}")
-            await release(store, self.case, [Freed(vm=vm, proof=proven[vm.id]) for vm in vms])
+            freed = [Freed(vm=vm, proof=proven[vm.id], evidence=evidence) for vm in vms]
+            await release(store, self.case, freed)
             await self.case.write(store)
         self.cloud.fleet.bells.ring(DECISIONS)
 
@@ -241,7 +245,7 @@ def last_contact(host: Host, cloud: Cloud) -> float:
     return cloud.clock.monotonic() if heard_at is None else heard_at
 
 
-async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...]) -> None:
+async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...], evidence: Evidence = ()) -> None:
     """The host, its guests and the incident change together.  Raises Stale when one of them changed meanwhile; then one looks again."""
     cloud = case.cloud
     cloud.fleet.bar_holds(host.id)
@@ -250,11 +254,11 @@ async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...]) ->
         now = await store.now()
         into = replace(host, proven_dead_boot_id=case.incident.host_boot_id)
         await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
-        freed = await covered(await guests_to_release(store, host.id), proofs, store)
+        freed = await covered(await guests_to_release(store, host.id), proofs, evidence, store)
         await release(store, case, freed)
         await leave_unproven(store, case, await store.vms.find(eq("host_id", host.id)))
         await tell_host_down(store, case, host, proofs, freed)
-        await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs)
+        await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs, evidence=evidence)
     cloud.fleet.bells.ring(DECISIONS)
     cloud.fleet.give_up_orders(host.id, why)
     cloud.fleet.drop_session(host.id, "proven dead")
@@ -276,11 +280,11 @@ def alert_key(host: Host) -> str:
     return f"host:{host.id}"
 
 
-async def covered(vms: Iterable[Vm], proofs: tuple[Proof, ...], store: Store) -> list[Freed]:
+async def covered(vms: Iterable[Vm], proofs: tuple[Proof, ...], evidence: Evidence, store: Store) -> list[Freed]:
     vms = list(vms)
     victims = {victim.vm_id: victim for victim in await victims_of(vms, store)}
     proven = [(vm, proof_for(victims[vm.id], proofs)) for vm in vms]
-    return [Freed(vm=vm, proof=proof) for vm, proof in proven if proof is not None]
+    return [Freed(vm=vm, proof=proof, evidence=evidence) for vm, proof in proven if proof is not None]
 
 
 async def victims_of(vms: Iterable[Vm], store: Store) -> tuple[Victim, ...]:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from mainstay_controller.domain.ha.evidence import SlotSeen
 from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Proof, Rebooted, Released, Victim, proof_for
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
+from mainstay_controller.domain.records import Json
 
 WITNESSES_NEEDED = 2
 """Where there are two."""
@@ -315,3 +316,28 @@ def why_pool_waits(case: Case, pool: LeasedPool) -> str:
     if case.now < pool.holds_over_at:
         return f"pool {pool.pool_id}: a hold may be outstanding for {pool.holds_over_at - case.now:.1f} s more"
     return f"pool {pool.pool_id}: lease unchanged for {unchanged:.1f} s, waiting for it to expire"
+
+
+def evidence_in(case: Case) -> tuple[dict[str, Json], ...]:
+    """For the record: what everybody said, in his own numbers."""
+    slots: list[dict[str, Json]] = [
+        {
+            "kind": "lease",
+            "observer": answer.slot.observer_id,
+            "pool": answer.slot.pool_id,
+            "sequence": answer.slot.sequence,
+            "unchanged_seconds": round(answer.slot.unchanged_seconds, 3),
+            "dead": answer.slot.dead,
+            "sound": answer.slot.witness_sound,
+        }
+        for answer in case.answers
+    ]
+    pings: list[dict[str, Json]] = [
+        {"kind": "ping", "observer": observer_id, "answered": answered} for observer_id, answered in case.pings
+    ]
+    power: list[dict[str, Json]] = [
+        {"kind": "power", "address": reading.address, "state": reading.state.value, "detail": reading.detail}
+        for reading in (case.power,)
+        if reading is not None
+    ]
+    return (*slots, *pings, *power)
