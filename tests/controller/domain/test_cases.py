@@ -22,6 +22,7 @@ from mainstay_controller.domain.ha.case import (
     ReleaseGuests,
     Wait,
     assess,
+    evidence_in,
     lease_expired,
 )
 from mainstay_controller.domain.ha.evidence import SlotSeen
@@ -231,6 +232,19 @@ def test_a_word_about_an_older_generation_releases_nothing_newer() -> None:
     case = a_case(answers=(renewed("h2", released=True), renewed("h3", generation=4)))
 
     assert isinstance(assess(case)[0], Wait)
+
+
+# --- the record -------------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_was_said_is_kept_in_words() -> None:
+    case = a_case(answers=(an_answer("h2"),), pings=((HostId("h3"), False),), power=off())
+
+    assert [each["text"] for each in evidence_in(case)] == [
+        "h2 saw its lease on pool p1 unchanged for 13.0 s",
+        "h3 gets no answer to a ping",
+        "power controller bmc1 says Off",
+    ]
 
 
 # --- properties -------------------------------------------------------------------------------------------------------

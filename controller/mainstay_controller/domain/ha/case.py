@@ -296,11 +296,11 @@ def why_it_waits(case: Case) -> Iterator[str]:
     if not case.pools:
         yield "it has no pool with leases, so that only its power controller or its own return can show it dead"
     if case.power is not None:
-        yield f"power controller {case.power.address} says {case.power.state} {case.power.detail}".rstrip()
+        yield reading_in_words(case.power)
     elif not case.has_power:
         yield "no power controller is configured"
     for observer_id, answered in case.pings:
-        yield f"{observer_id} {'gets' if answered else 'gets no'} answer to a ping"
+        yield ping_in_words(observer_id, answered)
 
 
 def why_pool_waits(case: Case, pool: LeasedPool) -> str:
@@ -319,25 +319,47 @@ def why_pool_waits(case: Case, pool: LeasedPool) -> str:
 
 
 def evidence_in(case: Case) -> tuple[dict[str, Json], ...]:
-    """For the record: what everybody said, in his own numbers."""
-    slots: list[dict[str, Json]] = [
-        {
-            "kind": "lease",
-            "observer": answer.slot.observer_id,
-            "pool": answer.slot.pool_id,
-            "sequence": answer.slot.sequence,
-            "unchanged_seconds": round(answer.slot.unchanged_seconds, 3),
-            "dead": answer.slot.dead,
-            "sound": answer.slot.witness_sound,
-        }
-        for answer in case.answers
-    ]
-    pings: list[dict[str, Json]] = [
-        {"kind": "ping", "observer": observer_id, "answered": answered} for observer_id, answered in case.pings
-    ]
-    power: list[dict[str, Json]] = [
-        {"kind": "power", "address": reading.address, "state": reading.state.value, "detail": reading.detail}
-        for reading in (case.power,)
-        if reading is not None
-    ]
+    """For the record: what everybody said, in his own numbers and in words."""
+    slots = (answer_in_facts(answer) for answer in case.answers)
+    pings = (ping_in_facts(observer_id, answered) for observer_id, answered in case.pings)
+    power = (reading_in_facts(reading) for reading in (case.power,) if reading is not None)
     return (*slots, *pings, *power)
+
+
+def answer_in_facts(answer: Answer) -> dict[str, Json]:
+    slot = answer.slot
+    unchanged = f"lease on pool {slot.pool_id} unchanged for {slot.unchanged_seconds:.1f} s"
+    view = "" if slot.witness_sound else " (its own view is not sound)"
+    return {
+        "kind": "lease",
+        "text": f"{slot.observer_id} saw its {unchanged}{view}",
+        "observer": slot.observer_id,
+        "pool": slot.pool_id,
+        "sequence": slot.sequence,
+        "unchanged_seconds": round(slot.unchanged_seconds, 3),
+        "dead": slot.dead,
+        "sound": slot.witness_sound,
+    }
+
+
+def ping_in_facts(observer_id: HostId, answered: bool) -> dict[str, Json]:
+    text = ping_in_words(observer_id, answered)
+    return {"kind": "ping", "text": text, "observer": observer_id, "answered": answered}
+
+
+def ping_in_words(observer_id: HostId, answered: bool) -> str:
+    return f"{observer_id} gets {'an' if answered else 'no'} answer to a ping"
+
+
+def reading_in_facts(reading: PowerReading) -> dict[str, Json]:
+    return {
+        "kind": "power",
+        "text": reading_in_words(reading),
+        "address": reading.address,
+        "state": reading.state.value,
+        "detail": reading.detail,
+    }
+
+
+def reading_in_words(reading: PowerReading) -> str:
+    return f"power controller {reading.address} says {reading.state} {reading.detail}".rstrip()
