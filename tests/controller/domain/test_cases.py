@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainstay_controller.domain.ha.case import (
@@ -249,6 +249,9 @@ def test_everything_that_was_said_is_kept_in_words() -> None:
 
 # --- properties -------------------------------------------------------------------------------------------------------
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no finding."""
+
 seen = st.builds(
     an_answer,
     st.sampled_from(["h1", "h2", "h3", "h4"]),
@@ -265,6 +268,7 @@ seen = st.builds(
 answers = st.lists(seen, max_size=4, unique_by=lambda answer: answer.slot.observer_id).map(tuple)
 
 
+@unhurried
 @given(answers, st.floats(90, 130))
 def test_a_lease_proof_always_rests_on_sound_late_and_uncontradicted_witnesses(
     given_answers: tuple[Answer, ...], holds_over_at: float
@@ -284,6 +288,7 @@ def test_a_lease_proof_always_rests_on_sound_late_and_uncontradicted_witnesses(
         assert all((each.slot.generation, each.slot.sequence) <= (proof.generation, 41) for each in others)
 
 
+@unhurried
 @given(answers, st.sampled_from(list(FencePolicy)))
 def test_under_keep_nothing_is_done_to_a_host_that_somebody_saw_renew(
     given_answers: tuple[Answer, ...], policy: FencePolicy
