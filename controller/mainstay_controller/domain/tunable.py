@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Value = bool | int | float | str
+HIDDEN = "********"
 
 
 class Scope(StrEnum):
@@ -24,7 +25,7 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunable:
     """`told`: a sentence for operators.  `theirs`: CloudStack's default, where ours differs.  `at_start`: read when a controller starts, because
-    its agents have been told; all others take effect within a second or two."""
+    its agents have been told; all others take effect within a second or two.  `is_secret`: its value is never shown."""
 
     name: str
     told: str
@@ -36,6 +37,7 @@ class Tunable:
     scope: Scope = Scope.GLOBAL
     theirs: str = ""
     at_start: bool = False
+    is_secret: bool = False
 
     def read(self, text: str, kind: type) -> Value:
         """Raises ValueError with what is allowed."""
@@ -45,6 +47,9 @@ class Tunable:
         if isinstance(value, int | float) and not isinstance(value, bool):
             self._check_range(value)
         return value
+
+    def shown(self, value: Value) -> str:
+        return HIDDEN if self.is_secret and value else written(value)
 
     @property
     def range(self) -> str:

@@ -22,6 +22,7 @@ from mainstay_controller.loops.guests import hear_hosts
 from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.loops.incidents import Desk
 from mainstay_controller.loops.jobs import attend_to_rows, work_on_jobs
+from mainstay_controller.loops.mail import mail_for_ever
 from mainstay_controller.loops.membership import keep_membership
 from mainstay_controller.loops.upkeep import keep_up
 from mainstay_controller.operations import attend_vms, jobs
@@ -30,6 +31,7 @@ from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.membership import renew
+from mainstay_controller.operations.post import send
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.authority import Authority
@@ -112,4 +114,5 @@ def loops(cloud: Cloud) -> list[Work]:
         partial(keep_membership, cloud),
         partial(watch_certificates, cloud),
         partial(keep_up, cloud),
+        partial(mail_for_ever, send, cloud),
     ]

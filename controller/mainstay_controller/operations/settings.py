@@ -13,13 +13,14 @@ from typing import Annotated, get_args, get_type_hints
 from mainstay_controller.domain.placement.snapshot import Algorithm
 from mainstay_controller.domain.tunable import Scope, Tunable, Value
 
-HA, CAPACITY, VMS, API, AGENTS, STORAGE = (
+HA, CAPACITY, VMS, API, AGENTS, STORAGE, ALERTS = (
     "High availability",
     "Capacity",
     "Virtual machines",
     "API",
     "Agents",
     "Storage",
+    "Alerts",
 )
 
 
@@ -188,6 +189,14 @@ class Settings:
     force_ha: Annotated[
         bool, Tunable(name="force.ha", group=HA, told="Treat every VM as if its offering asked for HA.")
     ] = False
+    host: Annotated[
+        str,
+        Tunable(
+            name="host",
+            group=AGENTS,
+            told="Where agents and system VMs find the controllers, with commas between; empty: at the addresses they advertise.",
+        ),
+    ] = ""
     controller_lease_seconds: Annotated[
         float,
         Tunable(
@@ -512,6 +521,130 @@ class Settings:
             told="Whether the integration port listens on all addresses and not on the loopback only.  Think twice.",
         ),
     ] = False
+
+    # alerts
+    alert_addresses: Annotated[
+        str,
+        Tunable(
+            name="alert.email.addresses",
+            group=ALERTS,
+            told="Who is told of alerts by mail, comma-separated.",
+        ),
+    ] = ""
+    alert_sender: Annotated[
+        str,
+        Tunable(
+            name="alert.email.sender",
+            group=ALERTS,
+            told="From whom such mail comes; the first of those addresses if it is empty.",
+        ),
+    ] = ""
+    smtp_host: Annotated[
+        str,
+        Tunable(
+            name="alert.smtp.host",
+            group=ALERTS,
+            told="The mail server; without one no mail is sent.",
+        ),
+    ] = ""
+    smtp_port: Annotated[
+        int,
+        Tunable(
+            name="alert.smtp.port",
+            group=ALERTS,
+            low=1,
+            high=65535,
+            told="Its port; 465 speaks TLS from the first byte.",
+        ),
+    ] = 465
+    smtp_start_tls: Annotated[
+        bool,
+        Tunable(
+            name="alert.smtp.useStartTLS",
+            group=ALERTS,
+            told="Whether a plain connection must turn to TLS before anything is sent.",
+        ),
+    ] = False
+    smtp_auth: Annotated[
+        bool,
+        Tunable(
+            name="alert.smtp.useAuth",
+            group=ALERTS,
+            told="Whether the mail server wants a login.",
+        ),
+    ] = False
+    smtp_username: Annotated[
+        str,
+        Tunable(
+            name="alert.smtp.username",
+            group=ALERTS,
+            told="With which name.",
+        ),
+    ] = ""
+    smtp_password: Annotated[
+        str,
+        Tunable(
+            name="alert.smtp.password",
+            group=ALERTS,
+            is_secret=True,
+            told="With which password.",
+        ),
+    ] = ""
+    smtp_timeout_ms: Annotated[
+        int,
+        Tunable(
+            name="alert.smtp.timeout",
+            group=ALERTS,
+            unit="ms",
+            low=100,
+            high=600_000,
+            told="How long the mail server may take over a letter.",
+        ),
+    ] = 30_000
+    smtp_connection_timeout_ms: Annotated[
+        int,
+        Tunable(
+            name="alert.smtp.connectiontimeout",
+            group=ALERTS,
+            unit="ms",
+            low=100,
+            high=600_000,
+            told="How long it may take over any one answer.",
+        ),
+    ] = 30_000
+    alert_quiet_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.alert.quiet",
+            group=ALERTS,
+            unit="s",
+            low=0,
+            high=3600,
+            told="A letter goes when no further alert has come for so long: a dead host and its guests are one letter.",
+        ),
+    ] = 30.0
+    alert_wait_seconds_max: Annotated[
+        float,
+        Tunable(
+            name="mainstay.alert.wait.max",
+            group=ALERTS,
+            unit="s",
+            low=0,
+            high=86400,
+            told="A letter goes after so long, however many alerts still come.",
+        ),
+    ] = 120.0
+    alert_again_seconds: Annotated[
+        float,
+        Tunable(
+            name="mainstay.alert.again",
+            group=ALERTS,
+            unit="s",
+            low=60,
+            high=31_536_000,
+            told="An open alert that nobody acknowledges is told of again after so long.",
+        ),
+    ] = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

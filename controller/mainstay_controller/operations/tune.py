@@ -88,8 +88,8 @@ async def tune(name: str, text: str, cloud: Cloud, about: About) -> Tuned:
         await (
             store.settings.add(row) if known is None else store.settings.swap(known, replace(known, value=row.value))
         )
-        old = written(getattr(cloud.settings, each.field))
-        await cloud.journal.event(store, EVENT, f"{name}: {old} -> {row.value}", about)
+        old, new = (each.tunable.shown(it) for it in (getattr(cloud.settings, each.field), value))
+        await cloud.journal.event(store, EVENT, f"{name}: {old} -> {new}", about)
     await refresh(cloud)
     return Tuned(declared=each, value=value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainstay_controller.api.commands import (
     accounts,
     affinity_groups,
+    alerts,
     api_limits,
     capabilities,
     clusters,
@@ -58,6 +59,7 @@ ALL: Registry = Registry(
         *virtual_machines.COMMANDS,
         *jobs.COMMANDS,
         *events.COMMANDS,
+        *alerts.COMMANDS,
         *incidents.COMMANDS,
         *configurations.COMMANDS,
         *capabilities.COMMANDS,

@@ -1,18 +1,31 @@
-"""Events and alerts: what happened, and what should not have."""
+"""Events: what happened, to whom it belongs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from mainstay_controller.api.access import EVERYBODY, ROOT_READS, Caller
-from mainstay_controller.api.listing import Listing, ScopedListing, listing
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, accounts_within_reach
+from mainstay_controller.api.answers import Rows, Success, rows_of
+from mainstay_controller.api.listing import ScopedListing, listing
 from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.selection import OfThoseDays, selected, within
 from mainstay_controller.api.views import events as views
-from mainstay_controller.domain.ids import AlertId, EventId
+from mainstay_controller.domain.event_types import EVENT_TYPES
+from mainstay_controller.domain.ids import EventId
+from mainstay_controller.domain.records import Event
+from mainstay_controller.operations import put_away
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import Where, at_least, at_most, eq
+from mainstay_controller.store.port import Repository, Store, Where, any_of, eq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypeView:
+    wire_key: ClassVar[str] = "eventtype"
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,47 +45,62 @@ class ListEvents(ScopedListing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAlerts(Listing):
-    """Lists alerts, newest first."""
-
-    id: Annotated[AlertId | None, "the ID of the alert", Filter()] = None
-    type: Annotated[int | None, "the number of the alert type", Filter()] = None
-    name: Annotated[str | None, "the name of the alert type, such as ALERT.COMPUTE.HOST", Filter()] = None
-    state: Annotated[str | None, "Open, Acknowledged or Resolved", Filter()] = None
+class ListEventTypes:
+    pass
 
 
-async def _of_those_days(request: ListEvents, _caller: Caller, _cloud: Cloud) -> list[Where]:
-    conditions = [eq("archived", request.archived)]
-    if request.start_date:
-        conditions.append(at_least("created", request.start_date))
-    if request.end_date:
-        conditions.append(at_most("created", request.end_date))
-    return conditions
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeEvents(OfThoseDays):
+    ids: Annotated[tuple[EventId, ...] | None, "the IDs of the events"] = None
+    type: Annotated[str | None, "only events of this type"] = None
+
+
+def _events(store: Store) -> Repository[Event]:
+    return store.events
+
+
+async def _which(request: ListEvents, _caller: Caller, _cloud: Cloud) -> list[Where]:
+    return [eq("archived", request.archived), *within(request.start_date, request.end_date)]
 
 
 list_events = listing(
     "listEvents",
     request=ListEvents,
-    rows=lambda store: store.events,
+    rows=_events,
     view=views.events,
     roles=EVERYBODY,
     keyword=("type", "description", "level"),
     order_by="created",
     newest_first=True,
     fixed=(),
-    where=_of_those_days,
+    where=_which,
 )
 
-list_alerts = listing(
-    "listAlerts",
-    request=ListAlerts,
-    rows=lambda store: store.alerts,
-    view=views.alerts,
-    roles=ROOT_READS,
-    keyword=("name", "subject"),
-    order_by="created",
-    newest_first=True,
-    fixed=(eq("archived", False),),
-)
 
-COMMANDS = (list_events, list_alerts)
+@command("listEventTypes", roles=EVERYBODY)
+async def list_event_types(_request: ListEventTypes, _caller: Caller, _cloud: Cloud) -> Rows[EventTypeView]:
+    """Lists the types of events."""
+    return rows_of([EventTypeView(name=name) for name in EVENT_TYPES])
+
+
+@command("archiveEvents", roles=USERS)
+async def archive_events(request: SomeEvents, caller: Caller, cloud: Cloud) -> Success:
+    """Puts the caller's events away: they are not listed any more, unless archived ones are asked for."""
+    await put_away.archive(_events, await _theirs(request, caller, cloud), cloud)
+    return Success()
+
+
+@command("deleteEvents", roles=USERS)
+async def delete_events(request: SomeEvents, caller: Caller, cloud: Cloud) -> Success:
+    """Deletes the caller's events for good."""
+    await put_away.delete(_events, await _theirs(request, caller, cloud), cloud)
+    return Success()
+
+
+async def _theirs(request: SomeEvents, caller: Caller, cloud: Cloud) -> list[Where]:
+    chosen = selected(request.ids, request.type, request)
+    accounts = await accounts_within_reach(caller, cloud.store)
+    return chosen if accounts is None else [*chosen, any_of("account_id", [account.id for account in accounts])]
+
+
+COMMANDS = (list_events, list_event_types, archive_events, delete_events)

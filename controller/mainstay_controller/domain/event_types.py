@@ -1,0 +1,17 @@
+"""The types of events that this controller writes, in CloudStack's spelling; a test holds the list to the sources."""
+
+EVENT_TYPES = (
+    "CONFIGURATION.VALUE.EDIT",
+    "HA.STATE.TRANSITION",
+    "HOST.OOBM.ACTION",
+    "MAINT.PREPARE",
+    "VM.CREATE",
+    "VM.DESTROY",
+    "VM.EXPUNGE",
+    "VM.MIGRATE",
+    "VM.REBOOT",
+    "VM.RECOVER",
+    "VM.SETTLE",
+    "VM.START",
+    "VM.STOP",
+)

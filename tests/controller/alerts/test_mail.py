@@ -1,0 +1,162 @@
+"""Letters as a real mail server gets them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, Session
+
+from mainstay_controller.domain.alerts import ACKNOWLEDGED
+from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.domain.records import Controller as ControllerRow
+from mainstay_controller.operations.alerts import acknowledge_alerts
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.journal import AlertType
+from mainstay_controller.operations.mail_alerts import mail_alerts, send_test_letter
+from mainstay_controller.operations.post import NotDelivered, send
+from tests.kit.api import a_cloud
+from tests.kit.running_cloud import neighbouring_free_ports
+
+
+class MailServer(Controller):
+    """Keeps what it takes; with `users`, it wants a login."""
+
+    def __init__(self, users: dict[str, str] | None = None) -> None:
+        self.taken: list[Message] = []
+        self.refuses = False
+        self._users = users
+        super().__init__(
+            self,
+            hostname="127.0.0.1",
+            port=neighbouring_free_ports(1),
+            authenticator=self._authenticate,
+            auth_required=users is not None,
+            auth_require_tls=False,
+        )
+
+    async def handle_DATA(self, _server: Any, _session: Session, envelope: Envelope) -> str:
+        if self.refuses:
+            return "451 come again later"
+        assert isinstance(envelope.content, bytes)
+        self.taken.append(message_from_bytes(envelope.content))
+        return "250 taken"
+
+    def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
+        known = (self._users or {}).get(given.login.decode())
+        return AuthResult(success=known is not None and known == given.password.decode())
+
+
+@asynccontextmanager
+async def a_mail_server(users: dict[str, str] | None = None) -> AsyncIterator[MailServer]:
+    server = MailServer(users)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def a_cloud_that_mails(server: MailServer, **changes: Any) -> Cloud:
+    cloud = a_cloud()
+    cloud.settings = replace(
+        cloud.settings,
+        smtp_host="127.0.0.1",
+        smtp_port=server.port,
+        alert_addresses="ops@example.org, night@example.org",
+        alert_sender="cloud@example.org",
+        alert_quiet_seconds=0.0,
+        **changes,
+    )
+    return cloud
+
+
+async def raise_alert(cloud: Cloud, subject: str) -> str:
+    return (await cloud.journal.alert(cloud.store, AlertType.HOST, subject, dedupe_key=subject)).id
+
+
+async def test_alerts_of_one_moment_are_one_letter_and_are_told_once() -> None:
+    async with a_mail_server() as server:
+        cloud = a_cloud_that_mails(server)
+        for subject in ("Host h1 is down", "Host h2 is down"):
+            await raise_alert(cloud, subject)
+
+        await mail_alerts(send, cloud)
+        await mail_alerts(send, cloud)
+
+    [letter] = server.taken
+    assert (letter["From"], letter["To"]) == ("cloud@example.org", "ops@example.org, night@example.org")
+    assert letter["Subject"] == "Mainstay: Host h1 is down (and 1 more)"
+
+
+async def test_an_alert_that_repeats_itself_mails_no_more() -> None:
+    async with a_mail_server() as server:
+        cloud = a_cloud_that_mails(server)
+        await raise_alert(cloud, "Host h1 is down")
+        await mail_alerts(send, cloud)
+
+        await raise_alert(cloud, "Host h1 is down")
+        await mail_alerts(send, cloud)
+
+    assert len(server.taken) == 1
+    assert [alert.count for alert in await cloud.store.alerts.find()] == [2]
+
+
+async def test_what_the_server_did_not_take_is_told_later() -> None:
+    async with a_mail_server() as server:
+        cloud = a_cloud_that_mails(server)
+        await raise_alert(cloud, "Host h1 is down")
+        server.refuses = True
+        with pytest.raises(NotDelivered, match="come again later"):
+            await mail_alerts(send, cloud)
+
+        server.refuses = False
+        await mail_alerts(send, cloud)
+
+    assert len(server.taken) == 1
+
+
+async def test_an_acknowledged_alert_is_told_no_more() -> None:
+    async with a_mail_server() as server:
+        cloud = a_cloud_that_mails(server)
+        alert_id = await raise_alert(cloud, "Host h1 is down")
+
+        await acknowledge_alerts([alert_id], cloud)  # type: ignore[list-item]
+        await mail_alerts(send, cloud)
+
+    assert server.taken == []
+    assert (await cloud.store.alerts.by_id(alert_id)).state == ACKNOWLEDGED
+
+
+async def test_of_many_controllers_one_writes() -> None:
+    async with a_mail_server() as server:
+        cloud = a_cloud_that_mails(server)
+        now = await cloud.store.now()
+        for id in ("c0", "c1"):
+            row = ControllerRow(
+                id=ControllerId(id), name=id, address="", created=now, expires=now + timedelta(seconds=60)
+            )
+            await cloud.store.controllers.add(row)
+        await raise_alert(cloud, "Host h1 is down")
+
+        await mail_alerts(send, cloud)
+
+    assert server.taken == []
+
+
+async def test_a_server_that_wants_a_login_gets_it() -> None:
+    async with a_mail_server(users={"cloud": "secret"}) as server:
+        cloud = a_cloud_that_mails(server, smtp_auth=True, smtp_username="cloud", smtp_password="secret")
+        await send_test_letter(send, cloud)
+        cloud.settings = replace(cloud.settings, smtp_password="wrong")
+        with pytest.raises(NotDelivered):
+            await send_test_letter(send, cloud)
+
+    assert [letter["Subject"] for letter in server.taken] == ["Mainstay: a test"]
