@@ -60,6 +60,7 @@ class LocalLeaseArea:
         self._feed = AreaFeed()
         self._keeper: Keeper | None = None
         self._remembered: Remembered | None = None
+        self._remembered_of: Keeper | None = None
         self._observers: dict[str, Observer] = {}
         self._mounts: tuple[PoolMount, ...] = ()
         self._lease_names: tuple[LeaseName, ...] = ()
@@ -323,10 +324,15 @@ class LocalLeaseArea:
         return tuple(action for action in actions if isinstance(action, WriteSlot))
 
     def _remember(self, keeper: Keeper) -> None:
+        """Where only a pet or a word told is new, there is nothing to remember."""
+        last = self._remembered_of
+        if last is not None and last.tenures is keeper.tenures and last.ledger is keeper.ledger:
+            return
         remembered = Remembered(keeper=keeper.restarted(), mounts=self._mounts, lease_names=self._lease_names)
         if remembered != self._remembered:
             self._ports.memory.save(remembered)
             self._remembered = remembered
+        self._remembered_of = keeper
 
     def _pet(self, pet: Pet) -> None:
         try:
@@ -347,6 +353,7 @@ class LocalLeaseArea:
         self._feed.tell(event)
 
 
-def _verdict(sighting: SlotSighting) -> SlotSighting:
+def _verdict(sighting: SlotSighting) -> tuple[str, str, int, bool, bool, bool]:
     """What of a sighting is worth telling when it changes: not that a living host moved on."""
-    return replace(sighting, sequence=0, unchanged_seconds=0.0)
+    seen = sighting
+    return (seen.host_id, seen.boot_id, seen.generation, seen.dead, seen.released, seen.witness_sound)
