@@ -215,8 +215,15 @@ class LocalLeaseArea:
             begun_at = self._clock.monotonic()
             await self._look(pool_id)
             await self._renew(pool_id)
-            pause = begun_at + self._known.profile.poll_seconds - self._clock.monotonic()
-            await self._clock.sleep(max(0.0, pause))
+            await self._until_next_look(pool_id, begun_at)
+
+    async def _until_next_look(self, pool_id: str, begun_at: float) -> None:
+        """A poll later, or when a verdict is due if that is sooner."""
+        now = self._clock.monotonic()
+        next_look = begun_at + self._known.profile.poll_seconds
+        observer = self._observers.get(pool_id)
+        due = observer.verdict_due_after(now) if observer is not None else None
+        await self._clock.sleep(max(0.0, (next_look if due is None else min(next_look, due)) - now))
 
     async def _renew(self, pool_id: str) -> None:
         for write in self._take(self._known.begin_renewal(pool_id, self._clock.monotonic())):

@@ -82,6 +82,14 @@ class Observer:
         )
         return replace(self, watches=(), sightings=doubted, scanned_at=None)
 
+    def verdict_due_after(self, now: float) -> float | None:
+        """When a slot that stays unmoved would next be declared dead: a scan then spares the wait for the next poll."""
+        due = [watch.since + self._patience(watch.owner) for _number, watch in self.watches]
+        return min((moment for moment in due if moment > now), default=None)
+
+    def _patience(self, owner: OwnerSector) -> float:
+        return max(bounds.dead_after(self.profile), owner.dead_after_milliseconds / 1000)
+
     def _is_sound(self, scan: Scan) -> bool:
         own = scan.own
         if own is None or scan.begun_at - own.renewed_at > bounds.sound_gap(self.profile):
@@ -100,7 +108,6 @@ class Observer:
     def _sighting(self, slot: Slot, watch: Watch, now: float) -> SlotSighting:
         owner = watch.owner
         unchanged = max(0.0, now - watch.since)
-        patience = max(bounds.dead_after(self.profile), owner.dead_after_milliseconds / 1000)
         return SlotSighting(
             pool_id=self.pool_id,
             host_id=owner.host_id,
@@ -108,7 +115,7 @@ class Observer:
             generation=owner.generation,
             sequence=owner.sequence,
             unchanged_seconds=unchanged,
-            dead=unchanged >= patience,
+            dead=unchanged >= self._patience(owner),
             released=_is_released(slot, owner),
         )
 

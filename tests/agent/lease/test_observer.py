@@ -60,6 +60,14 @@ def test_a_value_that_stood_for_t_dead_is_dead_and_not_a_moment_earlier() -> Non
     assert is_dead(just_then)
 
 
+def test_a_look_is_due_when_the_verdict_is_and_no_more_once_it_was_given() -> None:
+    watching = watched(an_owner(), until=T_DEAD - POLL)
+    told = watching.scanned(a_scan(T_DEAD, an_owner()))
+
+    assert watching.verdict_due_after(T_DEAD - POLL) == pytest.approx(T_DEAD)
+    assert told.verdict_due_after(T_DEAD) is None
+
+
 def test_the_window_begins_with_the_end_of_its_first_scan_and_ends_with_the_beginning_of_its_last() -> None:
     observer = an_observer().scanned(a_scan(0.0, an_owner(), took=1.0))
     for poll in range(2, 26):
