@@ -69,3 +69,11 @@ class ResourceInUse(OperationError):
     code = "resource-in-use"
     errorcode = 536
     cserrorcode = 4375
+
+
+class LimitReached(OperationError):
+    """The account has as much of this as it may have."""
+
+    code = "limit-reached"
+    errorcode = 532
+    cserrorcode = 4280

@@ -16,9 +16,11 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.records import Account, FirewallRule, IpAddress, IpRange
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.checks import a_network, a_number, an_address_in, one_of
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InsufficientCapacity, InvalidParameter, ResourceInUse
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.store.port import Conflict, Store, eq
 
 PROTOCOLS = ("tcp", "udp", "icmp", "all")
@@ -97,6 +99,7 @@ async def delete_ip_range(range_: IpRange, cloud: Cloud) -> None:
 
 
 async def acquire_address(zone_id: ZoneId, network_id: NetworkId | None, owner: Account, cloud: Cloud) -> IpAddress:
+    await check_limits(owner, {ResourceType.PUBLIC_IP: 1}, cloud)
     for _ in range(ATTEMPTS_MAX):
         try:
             return await _acquire_once(zone_id, network_id, owner, cloud)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from mainstay_controller.domain.ids import DiskOfferingId, VmId, VolumeId, ZoneId
 from mainstay_controller.domain.records import Account, DiskOffering, Job, Vm, Volume
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.states import VmState, VolumeState
 from mainstay_controller.operations.checks import a_name, a_number
 from mainstay_controller.operations.cloud import Cloud
@@ -16,6 +17,7 @@ from mainstay_controller.operations.disk_offerings import GIB, SIZE_GIB_MAX
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.make_volumes import remove_file
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.store.port import LIVE, Store, eq
 
 DELETE_COMMAND = "deleteVolume"
@@ -32,6 +34,9 @@ class NewVolume:
 
 async def create_volume(new: NewVolume, owner: Account, cloud: Cloud) -> Volume:
     offering = await cloud.store.disk_offerings.by_id(new.disk_offering_id) if new.disk_offering_id else None
+    size_bytes = _size_bytes(offering, new.size_gib)
+    more = {ResourceType.VOLUME: 1, ResourceType.PRIMARY_STORAGE: size_bytes // GIB}
+    await check_limits(owner, more, cloud)
     volume_id = VolumeId(cloud.rng.uuid())
     return await cloud.store.volumes.add(
         Volume(
@@ -44,7 +49,7 @@ async def create_volume(new: NewVolume, owner: Account, cloud: Cloud) -> Volume:
             disk_offering_id=new.disk_offering_id,
             type="DATADISK",
             device_id=None,
-            size_bytes=_size_bytes(offering, new.size_gib),
+            size_bytes=size_bytes,
         )
     )
 

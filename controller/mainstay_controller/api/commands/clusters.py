@@ -10,7 +10,7 @@ from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
-from mainstay_controller.api.views import one
+from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.states import AllocationState
@@ -37,6 +37,14 @@ list_clusters = listing(
     request=ListClusters,
     rows=lambda store: store.clusters,
     view=views.clusters,
+    roles=ROOT_READS,
+)
+
+list_clusters_metrics = listing(
+    "listClustersMetrics",
+    request=ListClusters,
+    rows=lambda store: store.clusters,
+    view=metrics.clusters,
     roles=ROOT_READS,
 )
 
@@ -112,4 +120,4 @@ async def delete(request: DeleteCluster, _caller: Caller, cloud: Cloud) -> Succe
     return Success()
 
 
-COMMANDS = (add, list_clusters, update, delete)
+COMMANDS = (add, list_clusters, list_clusters_metrics, update, delete)

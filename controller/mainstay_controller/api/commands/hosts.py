@@ -13,7 +13,7 @@ from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import hosts as views
-from mainstay_controller.api.views import one
+from mainstay_controller.api.views import metrics, one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
@@ -69,6 +69,16 @@ list_hosts = listing(
     request=ListHosts,
     rows=lambda store: store.hosts,
     view=views.hosts,
+    roles=ROOT_READS,
+    keyword=("name", "state", "type"),
+    where=_by_what_rows_do_not_say,
+)
+
+list_hosts_metrics = listing(
+    "listHostsMetrics",
+    request=ListHosts,
+    rows=lambda store: store.hosts,
+    view=metrics.hosts,
     roles=ROOT_READS,
     keyword=("name", "state", "type"),
     where=_by_what_rows_do_not_say,
@@ -171,4 +181,4 @@ async def delete(request: DeleteHost, _caller: Caller, cloud: Cloud) -> Success:
     return Success()
 
 
-COMMANDS = (add, list_hosts, update, delete, prepare_for_maintenance, cancel_maintenance)
+COMMANDS = (add, list_hosts, list_hosts_metrics, update, delete, prepare_for_maintenance, cancel_maintenance)

@@ -10,7 +10,7 @@ from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
-from mainstay_controller.api.views import one
+from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
@@ -38,6 +38,14 @@ list_storage_pools = listing(
     request=ListStoragePools,
     rows=lambda store: store.pools,
     view=views.storage_pools,
+    roles=ROOT_READS,
+)
+
+list_storage_pools_metrics = listing(
+    "listStoragePoolsMetrics",
+    request=ListStoragePools,
+    rows=lambda store: store.pools,
+    view=metrics.storage_pools,
     roles=ROOT_READS,
 )
 
@@ -96,4 +104,4 @@ async def delete(request: DeleteStoragePool, _caller: Caller, cloud: Cloud) -> S
     return Success()
 
 
-COMMANDS = (create, list_storage_pools, delete)
+COMMANDS = (create, list_storage_pools, list_storage_pools_metrics, delete)

@@ -25,12 +25,14 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
 from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.store.port import LIVE, eq
 
 
@@ -56,6 +58,16 @@ class ListVirtualMachines(ScopedListing):
 
 list_virtual_machines = listing(
     "listVirtualMachines",
+    request=ListVirtualMachines,
+    rows=lambda store: store.vms,
+    view=views.virtual_machines,
+    roles=EVERYBODY,
+    keyword=("name", "display_name", "instance_name", "state"),
+    fixed=(LIVE, eq("type", "User")),
+)
+
+list_virtual_machines_metrics = listing(
+    "listVirtualMachinesMetrics",
     request=ListVirtualMachines,
     rows=lambda store: store.vms,
     view=views.virtual_machines,
@@ -145,6 +157,9 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
     """Creates a virtual machine and, unless told otherwise, starts it."""
     wish = _wish(caller, request.pod_id, request.cluster_id, request.host_id)
     owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    offering = await cloud.store.service_offerings.by_id(request.service_offering_id)
+    size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
+    await check_limits(owner, size, cloud)
     job = await deploy_vm.begin(
         deploy_vm.NewVm(
             zone_id=request.zone_id,
@@ -244,6 +259,7 @@ def _wish(caller: Caller, pod_id: PodId | None, cluster_id: ClusterId | None, ho
 
 COMMANDS = (
     list_virtual_machines,
+    list_virtual_machines_metrics,
     deploy_virtual_machine,
     start_virtual_machine,
     stop_virtual_machine,

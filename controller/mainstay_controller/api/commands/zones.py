@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
+from mainstay_controller.api.access import EVERYBODY, ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
-from mainstay_controller.api.views import one
+from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ZoneId
 from mainstay_controller.domain.states import AllocationState
@@ -34,6 +34,14 @@ list_zones = listing(
     rows=lambda store: store.zones,
     view=views.zones,
     roles=EVERYBODY,
+)
+
+list_zones_metrics = listing(
+    "listZonesMetrics",
+    request=ListZones,
+    rows=lambda store: store.zones,
+    view=metrics.zones,
+    roles=ROOT_READS,
 )
 
 
@@ -116,4 +124,4 @@ async def delete(request: DeleteZone, _caller: Caller, cloud: Cloud) -> Success:
     return Success()
 
 
-COMMANDS = (create, list_zones, update, delete)
+COMMANDS = (create, list_zones, list_zones_metrics, update, delete)
