@@ -190,6 +190,7 @@ async def a_controller(
     me = ThisController(id=ControllerId(name), epoch=epoch)
     fleet = Fleet(controller_id=me.id, clock=site.clock, rng=rng)
     fleet.open_to_agents(OpenGate())
+    fleet.lead_until(float("inf"))
     cloud = Cloud(
         store=store,
         fleet=fleet,

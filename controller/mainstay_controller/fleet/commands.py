@@ -27,7 +27,7 @@ class UnderWay:
     host_id: HostId
     order: Order
     due: float
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[CommandResult]
     callers: int = 0
 
 
@@ -38,21 +38,19 @@ class OrdersUnderWay:
     clock: Clock
     _orders: dict[str, UnderWay] = field(default_factory=dict)
 
-    async def perform(
-        self, host_id: HostId, order: Order, send: Send | None, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
+    async def perform(self, command: Command, send: Send | None) -> CommandResult:
         """`send` is None when the host has no session here."""
-        under_way = self._orders.get(command_id)
+        under_way = self._orders.get(command.command_id)
         if under_way is None:
             if send is None:
-                return Refused(code="not-connected", detail=f"host {host_id} has no session")
-            under_way = self._begin(host_id, order, command_id, deadline_seconds)
+                return not_sent(command, f"host {command.host_id} has no session")
+            under_way = self._begin(command)
             try:
-                send(self._command(command_id, under_way))
+                send(self._command(command.command_id, under_way))
             except Unavailable as error:
-                del self._orders[command_id]
-                return Refused(code="not-connected", detail=str(error))
-        return await self._answer_of(command_id, under_way)
+                del self._orders[command.command_id]
+                return not_sent(command, str(error))
+        return await self._answer_of(command.command_id, under_way)
 
     def answered(self, result: CommandResult) -> HostId | None:
         """Whose answer it was.  One that nobody waits for any more is dropped: whoever asks again is answered by the host."""
@@ -60,7 +58,7 @@ class OrdersUnderWay:
         if under_way is None:
             return None
         if not under_way.answer.done():
-            under_way.answer.set_result(outcome_of(result, under_way.host_id))
+            under_way.answer.set_result(result)
         return under_way.host_id
 
     def send_again(self, host_id: HostId, send: Send) -> None:
@@ -69,26 +67,26 @@ class OrdersUnderWay:
 
     def give_up(self, host_id: HostId, reason: str) -> None:
         """The host is proven dead: nobody needs to wait for its answers."""
-        for _, under_way in self._of(host_id):
-            under_way.answer.set_result(Unknown(code="host-dead", detail=reason))
+        for command_id, under_way in self._of(host_id):
+            under_way.answer.set_result(unanswered(command_id, "host-dead", reason))
 
-    def _begin(self, host_id: HostId, order: Order, command_id: str, deadline_seconds: float) -> UnderWay:
+    def _begin(self, command: Command) -> UnderWay:
         under_way = UnderWay(
-            host_id=host_id,
-            order=order,
-            due=self.clock.monotonic() + deadline_seconds,
+            host_id=HostId(command.host_id),
+            order=command.order,
+            due=self.clock.monotonic() + command.deadline_seconds,
             answer=asyncio.get_running_loop().create_future(),
         )
-        self._orders[command_id] = under_way
+        self._orders[command.command_id] = under_way
         return under_way
 
-    async def _answer_of(self, command_id: str, under_way: UnderWay) -> Outcome:
+    async def _answer_of(self, command_id: str, under_way: UnderWay) -> CommandResult:
         under_way.callers += 1
         try:
             async with asyncio.timeout(self._remaining(under_way) + ANSWER_MARGIN_SECONDS):
                 return await asyncio.shield(under_way.answer)
         except TimeoutError:
-            return Unknown(code="deadline", detail=f"host {under_way.host_id} did not answer in time")
+            return unanswered(command_id, "deadline", f"host {under_way.host_id} did not answer in time")
         finally:
             under_way.callers -= 1
             if under_way.callers == 0:
@@ -113,6 +111,14 @@ class OrdersUnderWay:
                 if under_way.host_id == host_id and not under_way.answer.done()
             ]
         )
+
+
+def not_sent(command: Command, why: str) -> CommandResult:
+    return CommandResult(command_id=command.command_id, state=RunState.REFUSED, code="not-connected", detail=why)
+
+
+def unanswered(command_id: str, code: str, why: str) -> CommandResult:
+    return CommandResult(command_id=command_id, state=RunState.UNKNOWN, code=code, detail=why)
 
 
 def outcome_of(result: CommandResult, host_id: HostId) -> Outcome:

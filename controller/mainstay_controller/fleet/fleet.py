@@ -7,7 +7,7 @@ The limits: everything here is in memory.  What was learnt becomes rows through 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ha.case import LeaseTiming
@@ -16,7 +16,8 @@ from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
 from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId, VmId
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.fleet.bells import Bells
-from mainstay_controller.fleet.commands import OrdersUnderWay
+from mainstay_controller.fleet.commands import OrdersUnderWay, not_sent, outcome_of, unanswered
+from mainstay_controller.fleet.elsewhere import Elsewhere, Relay
 from mainstay_controller.fleet.gate import Gate, HostArrival, Mount, Orientation, TurnedAway
 from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
 from mainstay_controller.fleet.holds import Holds
@@ -25,14 +26,18 @@ from mainstay_controller.fleet.outcome import Outcome
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
+from mainstay_controller.fleet.telling import Telling
 from mainstay_controller.fleet.translate import arrival, guest_seen
 from mainstay_proto import messages as m
+from mainstay_proto.peers import Pictures, PicturesWanted
 from mainstay_proto.profiles import PROFILES, outlast
 from mainstay_runtime.clock import Clock, Rng
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import PeerIdentity
+from mainstay_runtime.tasks import all_of
 
 PROTOCOL_MINOR = 1
+NOT_LEADING = "this controller gives no orders: its place among the controllers is in doubt"
 REPORT_PATIENCE_SECONDS = 5.0
 """A host that was asked for a report is not asked again before."""
 
@@ -75,6 +80,9 @@ class Fleet:
         self._leads_until = float("-inf")
         self._profiles: dict[HostId, m.LeaseProfile] = {}
         self._migrations: dict[str, MigrationStep] = {}
+        self._telling = Telling(f"{controller_id}@{clock.monotonic()}", self._hosts)
+        self._elsewhere = Elsewhere()
+        self._relay: Relay | None = None
 
     def open_to_agents(self, gate: Gate) -> None:
         """Until then every agent is asked to come again."""
@@ -223,19 +231,29 @@ class Fleet:
         order = m.CheckPool(mount=pool_mount(mount), image_path=image_path)
         return await self._order(host_id, order, command_id, deadline_seconds)
 
-    def orient(self, host_id: HostId, orientation: Orientation) -> bool:
+    async def orient(self, host_id: HostId, orientation: Orientation) -> bool:
         """Tell a live host its pools anew; False when it is not live: it will be told when it comes."""
-        presence = self._hosts.get(host_id)
-        if presence is None or presence.session is None:
-            return False
-        profile = PROFILES[orientation.profile]
-        self._profiles[host_id] = profile
         word = m.Mounts(
             host_id=host_id,
             mounts=tuple(pool_mount(mount) for mount in orientation.mounts.get(host_id, ())),
             lease_names=orientation.lease_names,
-            profile=profile,
+            profile=PROFILES[orientation.profile],
         )
+        address = None if self.holds(host_id) else self._elsewhere.address(host_id, self._clock.monotonic())
+        if address is None or self._relay is None:
+            return self.pass_on(word)
+        try:
+            return await self._relay.orient(address, word)
+        except Unavailable:
+            return False
+
+    def pass_on(self, word: m.Mounts) -> bool:
+        """To a host in session here."""
+        presence = self._hosts.get(HostId(word.host_id))
+        if presence is None or presence.session is None:
+            return False
+        if word.profile is not None:
+            self._profiles[presence.host_id] = word.profile
         return say(presence.session, word)
 
     # --- investigation ------------------------------------------------------------------------------------------------
@@ -299,6 +317,11 @@ class Fleet:
         """Our place among the controllers is ours until then; whoever takes over afterwards must not meet new holds of ours."""
         self._leads_until = at
 
+    @property
+    def leads(self) -> bool:
+        """Whether our place among the controllers is certainly ours now: only then do we give orders."""
+        return self._clock.monotonic() < self._leads_until
+
     def bar_holds(self, host_id: HostId) -> None:
         """Before a lease proof is committed: no new hold from here on, until `allow_holds`."""
         self._holds.bar(host_id)
@@ -309,10 +332,15 @@ class Fleet:
     # --- who is here --------------------------------------------------------------------------------------------------
 
     def is_connected(self, host_id: HostId) -> bool:
+        """Orders reach it: here, or through the controller that holds it."""
+        return self.holds(host_id) or self._elsewhere.address(host_id, self._clock.monotonic()) is not None
+
+    def holds(self, host_id: HostId) -> bool:
+        """It is in session with this controller."""
         presence = self._hosts.get(host_id)
         return presence is not None and presence.contact is Contact.LIVE
 
-    def connected(self) -> tuple[HostId, ...]:
+    def held(self) -> tuple[HostId, ...]:
         return tuple(presence.host_id for presence in self._hosts if presence.contact is Contact.LIVE)
 
     def last_heard(self) -> Iterator[LastHeard]:
@@ -329,8 +357,8 @@ class Fleet:
 
     def lapsed_pools(self, host_id: HostId) -> frozenset[PoolId]:
         """Pools whose lease the host says it has not: it would refuse a guest there."""
-        presence = self._hosts.get(host_id)
-        return presence.lapsed_pools if presence else frozenset()
+        _, leases = self._boot_and_leases(host_id)
+        return frozenset(PoolId(lease.pool_id) for lease in leases if not lease.valid)
 
     def hypervisor_responds(self, host_id: HostId) -> bool:
         presence = self._hosts.get(host_id)
@@ -357,6 +385,7 @@ class Fleet:
     def forget(self, host_id: HostId) -> None:
         """Stop watching: it was removed, or belongs to another controller."""
         self._hosts.forget(host_id)
+        self._telling.changed(host_id)
         self.bells.forget(host_id)
 
     def give_up_orders(self, host_id: HostId, reason: str) -> None:
@@ -368,6 +397,55 @@ class Fleet:
         if presence is not None and presence.session is not None:
             presence.session.close(reason)
 
+    # --- other controllers --------------------------------------------------------------------------------------------
+
+    def know_peers(self, addresses: dict[ControllerId, str]) -> None:
+        """All other controllers that live, and where they are."""
+        self._elsewhere.know(addresses)
+
+    def hear_through(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def tell(self, wanted: PicturesWanted) -> Pictures:
+        """To another controller: what is new of our hosts."""
+        return self._telling.tell(wanted)
+
+    async def ask_peers(self) -> list[HostId]:
+        """What is new with the others.  Returns hosts that a peer holds as of now and that are in session here too: one of us is mistaken."""
+        relay = self._relay
+        if relay is None:
+            return []
+        peers = self._elsewhere.peers()
+        answers = await all_of(*(answer_of(relay.tell(peer.address, peer.wanted())) for _, peer in peers))
+        now, doubled = self._clock.monotonic(), []
+        for (controller_id, _), told in zip(peers, answers, strict=True):
+            if told is not None:
+                doubled += [host for host in self._elsewhere.heard(controller_id, told, now) if self.holds(host)]
+        return doubled
+
+    async def carry_out(self, command: m.Command) -> m.CommandResult:
+        """An order to a host in session here, ours or another controller's."""
+        if not self.leads:
+            return not_sent(command, NOT_LEADING)
+        presence = self._hosts.get(HostId(command.host_id))
+        session = presence.session if presence else None
+        return await self._orders.perform(command, session.send if session is not None else None)
+
+    def send_away(self, hosts_max: int, addresses: Sequence[str], reason: str) -> int:
+        """Ask agents to go on with another controller, each with the next of `addresses`; how many hosts that are."""
+        sent = 0
+        sessions = {presence.session for presence in self._hosts if presence.session is not None}
+        for number, session in enumerate(sorted(sessions, key=lambda session: session.agent_id)):
+            if sent + len(session.hosts) > hosts_max:
+                break
+            for presence in map(self._hosts.get, map(HostId, session.hosts)):
+                if presence is not None:
+                    presence.parts_as = Contact.AWAITED
+            to = (addresses[number % len(addresses)],) if addresses else ()
+            session.close(reason, m.Redirect(controllers=to, reason=reason))
+            sent += len(session.hosts)
+        return sent
+
     # --- SessionSink --------------------------------------------------------------------------------------------------
 
     async def opened(self, hello: m.Hello, peer: PeerIdentity, session: AgentSession) -> m.Welcome | m.Refused:
@@ -375,8 +453,8 @@ class Fleet:
             arrival(facts, agent_id=peer.id, agent_version=hello.version, resumed=hello.resumed)
             for facts in hello.hosts
         )
-        if self._gate is None:
-            return m.Refused(code="overloaded", detail="this controller is starting", retry_after_seconds=1.0)
+        if self._gate is None or not self.leads:
+            return m.Refused(code="overloaded", detail="this controller does not lead yet", retry_after_seconds=1.0)
         answer = await self._gate.admit(arrivals)
         if isinstance(answer, TurnedAway):
             return m.Refused(code=answer.code, detail=answer.detail, retry_after_seconds=answer.retry_after_seconds)
@@ -406,29 +484,47 @@ class Fleet:
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _order(self, host_id: HostId, order: m.Order, command_id: str, deadline_seconds: float) -> Outcome:
-        presence = self._hosts.get(host_id)
-        session = presence.session if presence else None
-        return await self._orders.perform(
-            host_id,
-            order,
-            session.send if session is not None else None,
-            command_id=command_id,
-            deadline_seconds=deadline_seconds,
-        )
+        command = m.Command(command_id=command_id, host_id=host_id, deadline_seconds=deadline_seconds, order=order)
+        return outcome_of(await self._carried(command), host_id)
+
+    async def _carried(self, command: m.Command) -> m.CommandResult:
+        address = self._elsewhere.address(HostId(command.host_id), self._clock.monotonic())
+        if self.holds(HostId(command.host_id)) or address is None or self._relay is None:
+            return await self.carry_out(command)
+        if not self.leads:
+            return not_sent(command, NOT_LEADING)
+        try:
+            return await self._relay.perform(address, command)
+        except Unavailable as error:
+            return unanswered(command.command_id, "unknown", f"the controller at {address} did not answer: {error}")
 
     def _profile_of(self, host_id: HostId) -> m.LeaseProfile:
         """Of a host we know nothing of, the most patient."""
         return self._profiles.get(host_id) or max(PROFILES.values(), key=lambda each: each.validity_seconds)
 
     def _tenure(self, host_id: HostId, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure | None:
-        presence = self._hosts.get(host_id)
-        if presence is None or presence.arrival is None:
+        present_boot_id, leases = self._boot_and_leases(host_id)
+        if present_boot_id is None:
             return None
-        leases = [lease for lease in presence.leases if lease.pool_id in spec.pool_ids]
         return m.Tenure(
-            boot_id=boot_id or presence.arrival.boot_id,
-            generations=tuple(m.PoolGeneration(pool_id=each.pool_id, generation=each.generation) for each in leases),
+            boot_id=boot_id or present_boot_id,
+            generations=tuple(
+                m.PoolGeneration(pool_id=lease.pool_id, generation=lease.generation)
+                for lease in leases
+                if lease.pool_id in spec.pool_ids
+            ),
         )
+
+    def _boot_and_leases(self, host_id: HostId) -> tuple[str | None, tuple[m.PoolLease, ...]]:
+        """By its own word to us, or to the controller that holds it."""
+        presence = self._hosts.get(host_id)
+        if presence is None or presence.session is None:
+            picture = self._elsewhere.picture(host_id, self._clock.monotonic())
+            if picture is not None:
+                return picture.boot_id, picture.leases
+        if presence is None or presence.arrival is None:
+            return None, ()
+        return presence.arrival.boot_id, presence.leases
 
     def _let_in(
         self,
@@ -441,6 +537,7 @@ class Fleet:
         presence = self._hosts.arrived(arrived, session, self._clock.monotonic(), held_elsewhere=held_elsewhere)
         presence.report(guests, complete=True)
         self._profiles[arrived.host_id] = PROFILES[orientation.profile]
+        self._telling.changed(arrived.host_id)
         self._orders.send_again(arrived.host_id, session.send)
         self.bells.ring(arrived.host_id)
         self.inbox.about(arrived.host_id)
@@ -469,6 +566,7 @@ class Fleet:
         match up:
             case m.Heartbeat():
                 if presence.beat(up, now):
+                    self._telling.changed(presence.host_id)
                     self.inbox.about(presence.host_id).condition_changed = True
                 if presence.picture_is_old:
                     self._ask_for_report(presence, now)
@@ -502,7 +600,7 @@ class Fleet:
         self.inbox.about(presence.host_id).notes.append(note)
 
     def _hold(self, presence: Presence, request: m.HoldRequest, now: float) -> None:
-        if now >= self._leads_until:
+        if not self.leads:
             return
         grant = self._holds.answer(request, self._profiles[presence.host_id], self._hosts, now)
         if grant is not None and presence.session is not None:
@@ -528,7 +626,8 @@ class Fleet:
         for host_id in session.hosts:
             presence = self._hosts.get(HostId(host_id))
             if presence is not None and presence.session is session:
-                presence.part(contact, now)
+                presence.part(presence.parts_as if contact is Contact.LOST else contact, now)
+                self._telling.changed(presence.host_id)
                 self.bells.ring(presence.host_id)
                 self.inbox.about(presence.host_id).parted = contact
 
@@ -540,6 +639,13 @@ def verdict_in(sighting: m.SlotSighting) -> Verdict:
     """What is worth asking again for when it changes; the sequence moves all the time."""
     slot = sighting
     return (slot.pool_id, slot.boot_id, slot.generation, slot.dead, slot.released, slot.witness_sound)
+
+
+async def answer_of(question: Awaitable[Pictures]) -> Pictures | None:
+    try:
+        return await question
+    except Unavailable:
+        return None
 
 
 def lease_timing(profile: m.LeaseProfile) -> LeaseTiming:

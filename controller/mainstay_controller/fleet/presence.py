@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
-from mainstay_controller.domain.ids import HostId, PoolId
+from mainstay_controller.domain.ids import HostId
 from mainstay_controller.fleet.gate import HostArrival
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.translate import guest_seen
@@ -36,25 +36,25 @@ class Presence:
     reports_digest: int = 0
     told_digest: int = 0
     report_asked_at: float | None = None
+    parts_as: Contact = Contact.LOST  # when its session ends without a goodbye
 
     def beat(self, heartbeat: Heartbeat, now: float) -> bool:
-        """True when something changed that operations must know: its first beat, which of its leases are valid, whether its hypervisor answers."""
-        before = (self.beaten, self.lapsed_pools, self.hypervisor_responds)
+        """True when something changed that operations must know: its first beat, its grip on its leases, whether its hypervisor answers."""
+        before = (self.beaten, self.grip, self.hypervisor_responds)
         self.heard_at = now
         self.beaten = True
         self.leases = heartbeat.leases
         self.hypervisor_responds = heartbeat.hypervisor_responds
         self.told_digest = heartbeat.digest
-        return before != (self.beaten, self.lapsed_pools, self.hypervisor_responds)
+        return before != (self.beaten, self.grip, self.hypervisor_responds)
 
     @property
     def picture_is_old(self) -> bool:
         return self.told_digest != self.reports_digest
 
     @property
-    def lapsed_pools(self) -> frozenset[PoolId]:
-        """Where it may run no guest now."""
-        return frozenset(PoolId(lease.pool_id) for lease in self.leases if not lease.valid)
+    def grip(self) -> list[tuple[str, int, bool]]:
+        return [(lease.pool_id, lease.generation, lease.valid) for lease in self.leases]
 
     def report(self, guests: tuple[GuestReport, ...], *, complete: bool) -> None:
         told = {guest.vm_id: guest for guest in guests}

@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from platform import node
@@ -22,11 +22,12 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
 from mainstay_controller.operations.master_key import MasterKey
-from mainstay_controller.operations.membership import join, leave
+from mainstay_controller.operations.membership import Superseded, join, leave
 from mainstay_controller.operations.passwords import hashed
 from mainstay_controller.operations.shared_authority import shared_authority
 from mainstay_controller.operations.tune import settings_kept
 from mainstay_controller.rpc.authority import Authority, new_ca
+from mainstay_controller.rpc.peers import GrpcRelay
 from mainstay_controller.rpc.server import serving
 from mainstay_controller.store.sql.engine import open_store
 from mainstay_runtime import logs, settings
@@ -76,8 +77,12 @@ async def run(chosen: ControllerSettings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    async with running(chosen, SystemClock(), SystemRng()):
-        await stop.wait()
+    while not stop.is_set():
+        try:
+            async with running(chosen, SystemClock(), SystemRng()):
+                await stop.wait()
+        except* Superseded as group:
+            log.warning("others took over from us; a new life begins", why=str(group.exceptions[0]))
 
 
 @asynccontextmanager
@@ -86,7 +91,8 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
     chosen.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = master_key(chosen, rng)
     store = await open_store(chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}")
-    try:
+    async with AsyncExitStack() as lines:
+        lines.push_async_callback(store.close)
         ca = await shared_authority(store, key, partial(new_ca, clock), rng)
         authority = Authority(ca=ca, clock=clock, rng=rng)
         tuned = await settings_kept(store)
@@ -95,7 +101,7 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)
         power = assembly.power_controllers()
         cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=power, ca_pem=authority.ca.ca_pem)
-        cloud.fleet.controllers = (address,)
+        cloud.fleet.hear_through(GrpcRelay(authority, me.id, lines))
         await show_first_admin(cloud, chosen.state_dir)
         await assembly.open_to_agents(cloud)
         doors = assembly.doors(cloud, authority, RowBook(store))
@@ -107,8 +113,6 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
             log.info("controller runs", controller=me.id, life=me.epoch, api=chosen.api_port, agents=chosen.agent_port)
             yield cloud
         await leave(cloud)
-    finally:
-        await store.close()
 
 
 def own_id(state_dir: Path, rng: Rng) -> ControllerId:

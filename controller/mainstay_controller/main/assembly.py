@@ -23,14 +23,15 @@ from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.loops.incidents import Desk
 from mainstay_controller.loops.jobs import attend_to_rows, work_on_jobs
 from mainstay_controller.loops.mail import mail_for_ever
-from mainstay_controller.loops.membership import keep_membership
+from mainstay_controller.loops.membership import keep_membership, mind_our_tenure
+from mainstay_controller.loops.peers import hear_peers
 from mainstay_controller.loops.upkeep import keep_up
 from mainstay_controller.operations import attend_vms, jobs
 from mainstay_controller.operations.admit_host import HostGate
 from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.journal import Journal
-from mainstay_controller.operations.membership import renew
+from mainstay_controller.operations.membership import living, renew
 from mainstay_controller.operations.post import send
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.rpc.admission import Admission
@@ -76,6 +77,7 @@ def a_cloud(
 async def open_to_agents(cloud: Cloud) -> None:
     """Whom we answer for is known before the first of them comes."""
     await renew(cloud, agents_held=0)
+    await living(cloud)
     await adopt_hosts(cloud)
     cloud.fleet.open_to_agents(HostGate(cloud))
 
@@ -85,7 +87,9 @@ def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
     sessions = Sessions(
         sink=cloud.fleet, book=book, enrolment=enrolment, admission=Admission(cloud.clock), clock=cloud.clock
     )
-    return Doors(controller_id=cloud.me.id, authority=authority, enrolment=enrolment, sessions=sessions)
+    return Doors(
+        controller_id=cloud.me.id, authority=authority, enrolment=enrolment, sessions=sessions, fleet=cloud.fleet
+    )
 
 
 def api(cloud: Cloud) -> ApiServer:
@@ -112,6 +116,8 @@ def loops(cloud: Cloud) -> list[Work]:
         partial(attend_to_rows, cloud),
         partial(look_at_capacity, cloud),
         partial(keep_membership, cloud),
+        partial(mind_our_tenure, cloud),
+        partial(hear_peers, cloud),
         partial(watch_certificates, cloud),
         partial(keep_up, cloud),
         partial(mail_for_ever, send, cloud),

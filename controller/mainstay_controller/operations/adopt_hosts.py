@@ -19,7 +19,7 @@ async def adopt_hosts(cloud: Cloud) -> int:
     adopted = 0
     for host in await cloud.store.hosts.find(LIVE, any_of("state", WATCHED)):
         elsewhere = host.controller_id != cloud.me.id and host.controller_id in alive
-        if elsewhere and not cloud.fleet.is_connected(host.id):
+        if elsewhere and not cloud.fleet.holds(host.id):
             cloud.fleet.forget(host.id)
         elif cloud.fleet.heard_at(host.id) is None:
             cloud.fleet.adopt(host.id, clusters[host.cluster_id].lease_profile)

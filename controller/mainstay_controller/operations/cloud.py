@@ -31,4 +31,5 @@ class Cloud:
     settings: Settings
     journal: Journal
     me: ThisController
+    is_leaving: bool = False  # prepared for a shutdown: takes no new jobs and no agents
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols

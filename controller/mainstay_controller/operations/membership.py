@@ -5,14 +5,22 @@ controller that finds its row in another's hands, or its epoch passed, ends itse
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.records import Controller
+from mainstay_controller.domain.shares import Load, gifts_to
 from mainstay_controller.operations.cloud import Cloud, ThisController
-from mainstay_controller.store.port import Conflict, Stale, Store
+from mainstay_controller.operations.journal import AlertType
+from mainstay_controller.store.port import Conflict, Stale, Store, at_most, ne
+from mainstay_runtime.logs import logger
 
+log = logger(__name__)
+
+UP, DOWN = "Up", "Down"
+SETTLED_LEASES = 2 / 3
+"""After so much of a lease every row tells of the agents that have moved."""
 LEAD_SHARE = 0.9
 """Of the lease: clocks differ, and what we say last is still on its way."""
 
@@ -55,6 +63,7 @@ async def renew(cloud: Cloud, agents_held: int) -> None:
     if row.epoch != cloud.me.epoch:
         raise Superseded(f"controller {cloud.me.id} lives on under epoch {row.epoch}")
     await cloud.store.controllers.swap(row, replace(row, expires=now + lease, agents_held=agents_held))
+    cloud.is_leaving = row.state != UP
     lead(cloud, since)
 
 
@@ -63,10 +72,53 @@ async def leave(cloud: Cloud) -> None:
     row = await cloud.store.controllers.by_id(cloud.me.id)
     if row.epoch == cloud.me.epoch:
         now = await cloud.store.now()
-        await cloud.store.controllers.swap(row, replace(row, expires=now, state="Down", agents_held=0))
+        await cloud.store.controllers.swap(row, replace(row, expires=now, state=DOWN, agents_held=0))
 
 
-async def living_addresses(store: Store) -> tuple[str, ...]:
-    """Where agents find a controller."""
-    now = await store.now()
-    return tuple(row.address for row in await store.controllers.find() if row.expires > now)
+async def bury_the_dead(cloud: Cloud) -> None:
+    """Whose lease is over has lost its life: its epoch rises, so that it finds out, and what it owned is free."""
+    now = await cloud.store.now()
+    for row in await cloud.store.controllers.find(ne("state", DOWN), at_most("expires", now)):
+        if row.id == cloud.me.id:
+            continue
+        subject = f"Management server node {row.address} is down"
+        try:
+            async with cloud.store.transaction() as store:
+                await store.controllers.swap(row, replace(row, state=DOWN, epoch=row.epoch + 1, agents_held=0))
+                await cloud.journal.alert(store, AlertType.MANAGEMENT_NODE, subject, dedupe_key=f"controller:{row.id}")
+        except Stale:
+            continue  # it renewed after all, or another was first
+
+
+async def living(cloud: Cloud) -> list[Controller]:
+    """All controllers that live, told to the fleet too: whom agents may go to, and where other controllers are."""
+    now = await cloud.store.now()
+    rows = [row for row in await cloud.store.controllers.find() if row.expires > now]
+    inviting = tuple(row.address for row in rows if row.state == UP)
+    cloud.fleet.controllers = tuple(filter(None, cloud.settings.host.split(","))) or inviting
+    cloud.fleet.know_peers({row.id: row.address for row in rows if row.id != cloud.me.id})
+    return rows
+
+
+@dataclass(slots=True)
+class Balance:
+    """Gives away what is more than our share, and waits after each gift until the rows tell what became of it."""
+
+    not_before: float = 0.0
+
+    async def strike(self, cloud: Cloud) -> None:
+        now = cloud.clock.monotonic()
+        if now < self.not_before or not cloud.fleet.leads:
+            return
+        rows = await living(cloud)
+        mine = len(cloud.fleet.held())
+        others = [Load(address=row.address, hosts=row.agents_held) for row in rows if self._takes(row, cloud)]
+        leaving = any(row.id == cloud.me.id and row.state != UP for row in rows)
+        gifts = gifts_to(others, mine, is_leaving=leaving)
+        if gifts:
+            given = cloud.fleet.send_away(len(gifts), gifts, "every controller holds its share")
+            log.info("hosts are given to other controllers", hosts=given, held=mine)
+            self.not_before = now + cloud.settings.controller_lease_seconds * SETTLED_LEASES
+
+    def _takes(self, row: Controller, cloud: Cloud) -> bool:
+        return row.id != cloud.me.id and row.state == UP

@@ -45,7 +45,7 @@ async def reorient_pool(pool: StoragePool, cloud: Cloud) -> None:
     if live:
         await orient(live, cloud.store)  # every slot is numbered before the first host is told
     for host in live:
-        cloud.fleet.orient(host.id, await orient([host], cloud.store))
+        await cloud.fleet.orient(host.id, await orient([host], cloud.store))
 
 
 async def ensure_slot(store: Store, pool: StoragePool, host: Host) -> LeaseSlot:

@@ -44,12 +44,12 @@ log = logger(__name__)
 async def reconcile_host(news: News, cloud: Cloud) -> bool:
     """False: something is left to be done, and the host is to be looked at again.  Stale is the caller's to catch: he comes again."""
     host = await cloud.store.hosts.by_id(news.host_id)
-    if news.parted is Contact.LEFT and not cloud.fleet.is_connected(host.id):
+    if news.parted is Contact.LEFT and not cloud.fleet.holds(host.id):
         await _part(host, cloud)
     for note in news.notes:
         if note.restarted_locally:
             await record_local_restart(host, note, cloud)
-    if not cloud.fleet.is_connected(host.id):
+    if not cloud.fleet.holds(host.id):
         return True
     await release_older_boot(host, cloud)
     settled = await compare_guests(host, cloud)

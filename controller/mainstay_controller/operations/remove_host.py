@@ -33,7 +33,7 @@ async def remove_host(host_id: HostId, cloud: Cloud, *, forced: bool = False) ->
         host = await change_host(store, host, HostEvent.REMOVE, now, "removed by order", into=gone)
         await revoke_certificates(host, store)
     profile = (await cloud.store.clusters.by_id(host.cluster_id)).lease_profile
-    cloud.fleet.orient(host.id, Orientation(profile=profile, mounts={}, lease_names=()))
+    await cloud.fleet.orient(host.id, Orientation(profile=profile, mounts={}, lease_names=()))
     cloud.fleet.drop_session(host.id, "the host was removed")
     cloud.fleet.forget(host.id)
     return host

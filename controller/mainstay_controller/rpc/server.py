@@ -16,8 +16,10 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
+from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.peers import peer_service
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_proto import codec
 from mainstay_proto.codec import Wire
@@ -53,6 +55,7 @@ class Doors:
     authority: Authority
     enrolment: Enrolment
     sessions: Sessions
+    fleet: Fleet | None = None  # None: no other controller may give it orders
 
 
 @asynccontextmanager
@@ -62,6 +65,8 @@ async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
     pair = (own.key_pem, own.certificate_pem)
     sessions = grpc.aio.server(options=OPTIONS)
     sessions.add_generic_rpc_handlers([_session_service(doors.sessions)])
+    if doors.fleet is not None:
+        sessions.add_generic_rpc_handlers([peer_service(doors.fleet)])
     sessions.add_secure_port(f"{host}:{port}", grpc.ssl_server_credentials([pair], own.ca_pem, True))
     enrolment = grpc.aio.server(options=OPTIONS)
     enrolment.add_generic_rpc_handlers([_enrolment_service(doors.enrolment)])
