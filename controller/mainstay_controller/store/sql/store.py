@@ -30,8 +30,6 @@ class SqlStore:
         self.engine = engine
         self._connection = connection
         self._writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        for name, mapping in MAPPINGS.items():
-            setattr(self, name, SqlRepository(mapping, self))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlStore]:
@@ -87,8 +85,13 @@ class SqlStore:
     async def close(self) -> None:
         await self.engine.dispose()
 
-    def __getattr__(self, name: str) -> Any:  # the repositories, set in __init__
-        raise AttributeError(name)
+    def __getattr__(self, name: str) -> Any:
+        """A repository, made when it is first asked for: a transaction needs few of them."""
+        if name not in MAPPINGS:
+            raise AttributeError(name)
+        repository: SqlRepository[Any] = SqlRepository(MAPPINGS[name], self)
+        setattr(self, name, repository)
+        return repository
 
 
 async def commit(connection: AsyncConnection) -> None:
@@ -176,9 +179,9 @@ class SqlRepository(Generic[T]):
     async def swap(self, old: T, new: T) -> T:
         before, values = self._mapping.write(old), self._mapping.write(new)
         values |= {"id": before["id"], "version": before["version"] + 1}
-        same_row = sa.and_(self._table.c.id == before["id"], self._table.c.version == before["version"])
+        known = {"known_id": before["id"], "known_version": before["version"]}
         async with self._store.writing() as connection:
-            done = await connection.execute(sa.update(self._table).where(same_row).values(**values))
+            done = await connection.execute(self._mapping.update, values | known)
             if done.rowcount == 0:
                 raise Stale(f"{self._table.name}: {before['id']} is no longer version {before['version']}")
         written: T = self._mapping.record(**values)

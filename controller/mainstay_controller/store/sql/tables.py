@@ -50,9 +50,10 @@ class JsonText(sa.types.TypeDecorator[Any]):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mapping:
-    """One aggregate's table, and how a row becomes a record."""
+    """One aggregate's table, and how a row becomes a record.  `update` is the compare-and-set, built once."""
 
     table: sa.Table
+    update: sa.Update
     record: type
     readers: tuple[tuple[str, Callable[[Any], Any]], ...]
 
@@ -77,7 +78,9 @@ def mapping_of(name: str, aggregate: Aggregate, metadata: sa.MetaData) -> Mappin
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    return Mapping(table, aggregate.record, tuple((field, reader_of(hint)) for field, hint in hints.items()))
+    same_row = (table.c.id == sa.bindparam("known_id"), table.c.version == sa.bindparam("known_version"))
+    update = sa.update(table).where(*same_row).values({field: sa.bindparam(field) for field in hints})
+    return Mapping(table, update, aggregate.record, tuple((field, reader_of(hint)) for field, hint in hints.items()))
 
 
 def column_of(field: str, hint: Any, *, is_key: bool) -> sa.Column[Any]:
