@@ -28,6 +28,7 @@ class VmChanges:
     ha_enabled: bool | None = None
     user_data: str | None = None
     delete_protection: bool | None = None
+    key_pair: str | None = None
     details: Mapping[str, str] | None = None
 
 
@@ -41,6 +42,7 @@ async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
         ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
         user_data=vm.user_data if changes.user_data is None else changes.user_data,
         delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
+        key_pair=vm.key_pair if changes.key_pair is None else changes.key_pair,
         details=vm.details if changes.details is None else _details(vm, changes.details),
     )
     if vm.state is not VmState.STOPPED and (changed.name, changed.user_data) != (vm.name, vm.user_data):

@@ -37,8 +37,10 @@ from mainstay_controller.api.commands import (
     storage_pools,
     tags,
     templates,
+    unserved,
     users,
     virtual_machines,
+    vm_changes,
     volumes,
     zones,
 )
@@ -84,5 +86,7 @@ ALL: Registry = Registry(
         *infrastructure.COMMANDS,
         *image_stores.COMMANDS,
         *resource_limits.COMMANDS,
+        *vm_changes.COMMANDS,
+        *unserved.COMMANDS,
     )
 )

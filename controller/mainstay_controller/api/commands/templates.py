@@ -7,16 +7,18 @@ from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller
-from mainstay_controller.api.answers import Rows, rows_of
+from mainstay_controller.api.answers import Rows, Success, rows_of
+from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import one
 from mainstay_controller.api.views import templates as views
 from mainstay_controller.domain.ids import TemplateId, ZoneId
 from mainstay_controller.domain.roles import Role
-from mainstay_controller.operations import register_template
+from mainstay_controller.operations import register_template, update_template
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
 from mainstay_controller.store.port import LIVE, Where, any_of, eq, ne, none_of
 
 
@@ -155,4 +157,60 @@ def _one_zone(request: RegisterTemplate) -> ZoneId | None:
     return request.zone_ids[0] if request.zone_ids else request.zone_id
 
 
-COMMANDS = (register, list_templates)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTemplate:
+    id: Annotated[TemplateId, "the ID of the template"]
+    name: Annotated[str | None, "the new name"] = None
+    display_text: Annotated[str | None, "the text shown for it", Length(4096)] = None
+    os_type_id: Annotated[str | None, "the ID of the OS type"] = None
+    password_enabled: Annotated[bool | None, "whether guests take a password from us"] = None
+    details: Annotated[dict[str, str] | None, "details, instead of those it has", Length(4096)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTemplatePermissions:
+    id: Annotated[TemplateId, "the ID of the template"]
+    is_public: Annotated[bool | None, "whether everybody may use it"] = None
+    is_featured: Annotated[bool | None, "whether it is shown first; root administrators only"] = None
+    is_extractable: Annotated[bool | None, "whether it may be downloaded"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteTemplate:
+    id: Annotated[TemplateId, "the ID of the template"]
+
+
+@command("updateTemplate", roles=USERS)
+async def update(request: UpdateTemplate, caller: Caller, cloud: Cloud) -> views.TemplateView:
+    """Changes what is said of a template."""
+    change = update_template.TemplateChange(
+        name=request.name,
+        display_text=request.display_text,
+        os_type_id=request.os_type_id,
+        password_enabled=request.password_enabled,
+        details=request.details,
+    )
+    known = await cloud.store.templates.by_id(request.id)
+    return await one(views.templates, await update_template.update_template(known, change, cloud), caller, cloud)
+
+
+@command("updateTemplatePermissions", roles=USERS)
+async def update_permissions(request: UpdateTemplatePermissions, caller: Caller, cloud: Cloud) -> Success:
+    """Says who may use a template."""
+    if request.is_featured is not None and caller.role is not Role.ROOT_ADMIN:
+        raise PermissionDenied("Only root administrators may feature a template")
+    change = update_template.TemplateChange(
+        is_public=request.is_public, is_featured=request.is_featured, is_extractable=request.is_extractable
+    )
+    await update_template.update_template(await cloud.store.templates.by_id(request.id), change, cloud)
+    return Success()
+
+
+@instant_job("deleteTemplate", roles=USERS)
+async def delete(request: DeleteTemplate, _caller: Caller, cloud: Cloud) -> Success:
+    """Deletes a template; disks that were made from it stay."""
+    await update_template.delete_template(await cloud.store.templates.by_id(request.id), cloud)
+    return Success()
+
+
+COMMANDS = (register, list_templates, update, update_permissions, delete)

@@ -1,0 +1,84 @@
+"""Lists of things that this cloud does not have, for clients that ask for them on their way: each is truthfully empty.
+
+Commands that would make such things are not offered: an unknown command is answered 432."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from mainstay_controller.api.access import EVERYBODY, ROOT_READS, Caller
+from mainstay_controller.api.answers import Rows, rows_of
+from mainstay_controller.api.listing import ScopedListing
+from mainstay_controller.api.registry import command
+from mainstay_controller.operations.cloud import Cloud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThingView:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectView(ThingView):
+    wire_key: ClassVar[str] = "project"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotView(ThingView):
+    wire_key: ClassVar[str] = "snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSnapshotView(ThingView):
+    wire_key: ClassVar[str] = "vmSnapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemVmView(ThingView):
+    wire_key: ClassVar[str] = "systemvm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsoView(ThingView):
+    wire_key: ClassVar[str] = "iso"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListThings(ScopedListing):
+    id: Annotated[str | None, "the ID"] = None
+    name: Annotated[str | None, "the name"] = None
+
+
+@command("listProjects", roles=EVERYBODY)
+async def list_projects(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[ProjectView]:
+    """Lists projects; there are none, accounts own everything."""
+    return rows_of([])
+
+
+@command("listSnapshots", roles=EVERYBODY)
+async def list_snapshots(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[SnapshotView]:
+    """Lists snapshots of volumes; none are made yet."""
+    return rows_of([])
+
+
+@command("listVMSnapshot", roles=EVERYBODY)
+async def list_vm_snapshots(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[VmSnapshotView]:
+    """Lists snapshots of virtual machines; none are made yet."""
+    return rows_of([])
+
+
+@command("listSystemVms", roles=ROOT_READS)
+async def list_system_vms(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[SystemVmView]:
+    """Lists system VMs; none run yet."""
+    return rows_of([])
+
+
+@command("listIsos", roles=EVERYBODY)
+async def list_isos(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[IsoView]:
+    """Lists ISO images; none are registered yet."""
+    return rows_of([])
+
+
+COMMANDS = (list_projects, list_snapshots, list_vm_snapshots, list_system_vms, list_isos)

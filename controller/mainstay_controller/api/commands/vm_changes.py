@@ -1,0 +1,130 @@
+"""What is changed of virtual machines besides their state: size, keys; and where they could go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar
+
+from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller
+from mainstay_controller.api.answers import Rows
+from mainstay_controller.api.instant import instant_job
+from mainstay_controller.api.listing import Listing, page_in_memory
+from mainstay_controller.api.registry import command
+from mainstay_controller.api.views import hosts as host_views
+from mainstay_controller.api.views import one
+from mainstay_controller.api.views import virtual_machines as views
+from mainstay_controller.domain.ids import HostId, OfferingId, VmId
+from mainstay_controller.domain.records import Vm
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import OperationError
+from mainstay_controller.operations.key_pairs import key_pair_named
+from mainstay_controller.operations.migrate_vm import find_target
+from mainstay_controller.operations.resize_vm import resize_vm
+from mainstay_controller.operations.update_vm import VmChanges, update_vm
+from mainstay_controller.operations.volumes import check_stopped
+from mainstay_controller.store.port import LIVE, eq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicRowView(views.NicView):
+    wire_key: ClassVar[str] = "nic"
+
+    virtual_machine_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationTargetView(host_views.HostView):
+    wire_key: ClassVar[str] = "host"
+
+    suitable_for_migration: bool
+    requires_storage_motion: bool
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeService:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    service_offering_id: Annotated[OfferingId, "the ID of the service offering"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetSshKey:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    key_pair: Annotated[str, "the name of the SSH key pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListNics(Listing):
+    virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+    nic_id: Annotated[str | None, "only this NIC"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindHostsForMigration(Listing):
+    virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+
+
+@command("changeServiceForVirtualMachine", roles=USERS)
+async def change_service(request: ChangeService, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Gives a virtual machine that is Stopped the size of another service offering."""
+    return await one(views.virtual_machines, await _resized(request, cloud), caller, cloud)
+
+
+@instant_job("scaleVirtualMachine", roles=USERS)
+async def scale(request: ChangeService, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Gives a virtual machine that is Stopped the size of another service offering, as a job."""
+    return await one(views.virtual_machines, await _resized(request, cloud), caller, cloud)
+
+
+@instant_job("resetSSHKeyForVirtualMachine", roles=USERS)
+async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Gives a virtual machine that is Stopped another SSH key pair."""
+    vm = await cloud.store.vms.by_id(request.id)
+    check_stopped(vm)
+    owner = await cloud.store.accounts.by_id(vm.account_id)
+    pair = await key_pair_named(request.key_pair, owner, cloud)
+    changed = await update_vm(vm.id, VmChanges(key_pair=pair.name), cloud)
+    return await one(views.virtual_machines, changed, caller, cloud)
+
+
+@command("listNics", roles=EVERYBODY)
+async def list_nics(request: ListNics, caller: Caller, cloud: Cloud) -> Rows[NicRowView]:
+    """Lists the NICs of a virtual machine."""
+    vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+    shown = await one(views.virtual_machines, vm, caller, cloud)
+    nics = [nic for nic in shown.nic if request.nic_id in (None, nic.id)]
+    return page_in_memory(request, [NicRowView(**asdict(nic), virtual_machine_id=vm.id) for nic in nics])
+
+
+@command("findHostsForMigration", roles=ROOT)
+async def find_hosts(request: FindHostsForMigration, caller: Caller, cloud: Cloud) -> Rows[MigrationTargetView]:
+    """Lists the hosts of its cluster to which a virtual machine could be migrated, and why not to the others."""
+    vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+    hosts = await cloud.store.hosts.find(LIVE, eq("cluster_id", vm.cluster_id), order_by="name")
+    targets = []
+    for view in await host_views.hosts([host for host in hosts if host.id != vm.host_id], caller, cloud):
+        why_not = await _why_not(vm, HostId(view.id), cloud)
+        values = {name: getattr(view, name) for name in view.__dataclass_fields__}
+        targets.append(
+            MigrationTargetView(
+                **values, suitable_for_migration=why_not is None, requires_storage_motion=False, why_not=why_not
+            )
+        )
+    return page_in_memory(request, targets)
+
+
+async def _resized(request: ChangeService, cloud: Cloud) -> Vm:
+    vm = await cloud.store.vms.by_id(request.id)
+    return await resize_vm(vm, await cloud.store.service_offerings.by_id(request.service_offering_id), cloud)
+
+
+async def _why_not(vm: Vm, host_id: HostId, cloud: Cloud) -> str | None:
+    """What the planner says of that host; None: it would do."""
+    try:
+        await find_target(vm, host_id, cloud)
+    except OperationError as error:
+        return str(error)
+    return None
+
+
+COMMANDS = (change_service, scale, reset_ssh_key, list_nics, find_hosts)
