@@ -10,7 +10,8 @@ Promises of every driver (tests/agent/conformance holds all of them to it):
   "running-other-epoch";
 - an event is delivered at most a second after the hypervisor knew it, and whatever happened while nobody listened
   (agent or hypervisor daemon restarted) is told by `guests()`, where a guest that ran and is gone appears as STOPPED with cause VANISHED
-  or CRASHED until it is forgotten.
+  or CRASHED until it is forgotten;
+- a guest that the hypervisor paused because its disk failed says so in the detail of every report, PAUSED_ON_IO_ERROR.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Outcome:
 
 
 DONE = Outcome(state=RunState.DONE)
+PAUSED_ON_IO_ERROR = "io-error"
 
 
 def refused(code: str, detail: str = "") -> Outcome:

@@ -173,7 +173,6 @@ async def _drop_incoming(charge: Charge, vm_id: str, epoch: int) -> bool:
 async def _resume(charge: Charge, vm_id: str) -> bool:
     outcome = await charge.driver.resume(charge.host_id, vm_id, charge.settings.look_deadline_seconds)
     if outcome.done:
-        charge.book.note_io_pause(vm_id, False)
         log.info("guest resumed after its storage returned", host=charge.host_id, vm=vm_id)
     return outcome.done
 

@@ -34,7 +34,6 @@ class Entry:
     spec: GuestSpec
     wanted: Wanted
     restarts: tuple[float, ...] = ()  # when we used standing authority, by the clock of this boot
-    io_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +87,6 @@ class Book:
         entry = self._entries[vm_id]
         since = at - entry.spec.restart.window_seconds
         self._put(replace(entry, restarts=(*(past for past in entry.restarts if past > since), at)))
-
-    def note_io_pause(self, vm_id: str, io_paused: bool) -> None:
-        entry = self._entries.get(vm_id)
-        if entry is not None and entry.io_paused is not io_paused:
-            self._put(replace(entry, io_paused=io_paused))
 
     def drop(self, vm_id: str) -> None:
         if self._entries.pop(vm_id, None) is not None:

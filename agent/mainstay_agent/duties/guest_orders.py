@@ -176,7 +176,6 @@ async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -
             return refused("no-lease", "a lease of its pools is not valid now")
         outcome = await charge.driver.resume(charge.host_id, order.vm_id, deadline.remaining_seconds())
         if outcome.done:
-            charge.book.note_io_pause(order.vm_id, False)
             charge.book.want(order.vm_id, Wanted.RUNNING)
         return outcome
 

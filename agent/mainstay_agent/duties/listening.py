@@ -47,7 +47,8 @@ def _heard(charge: Charge, event: DriverEvent) -> None:
         case GuestChanged():
             _guest_changed(charge, event)
         case GuestPausedOnIoError(vm_id=vm_id):
-            charge.book.note_io_pause(vm_id, True)
+            # Not at once: a disk that fails again would be tried without end.
+            attend.begin_attending(charge, vm_id, after_seconds=charge.settings.look_seconds)
         case HypervisorLost():
             charge.note_answer(False)
         case HypervisorBack():

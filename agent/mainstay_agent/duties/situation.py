@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mainstay_agent.driver import PAUSED_ON_IO_ERROR
 from mainstay_agent.duties.book import Entry, Wanted
 from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import EntryState, LedgerEntry
@@ -84,7 +85,7 @@ def deeds(situation: Situation) -> Iterator[Deed]:
 
 
 def _about_a_guest_that_is_there(situation: Situation, sighted: GuestReport) -> Iterator[Deed]:
-    highest, ledger, entry = situation.highest_epoch, situation.ledger, situation.entry
+    highest, ledger = situation.highest_epoch, situation.ledger
     if highest is not None and sighted.epoch < highest:
         yield KillStale(epoch=sighted.epoch, newer_epoch=highest)
         return
@@ -95,7 +96,7 @@ def _about_a_guest_that_is_there(situation: Situation, sighted: GuestReport) -> 
         yield ConfirmRunning(epoch=sighted.epoch)
     if _waits_to_arrive(situation) and not situation.leases_hold and sighted.state is not GuestState.RUNNING:
         yield DropIncoming(epoch=sighted.epoch)
-    if entry is not None and entry.io_paused and sighted.state is GuestState.PAUSED and situation.leases_hold:
+    if situation.entry is not None and sighted.detail == PAUSED_ON_IO_ERROR and situation.leases_hold:
         yield ResumeAfterIoError()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainstay_agent.driver import PAUSED_ON_IO_ERROR
 from mainstay_agent.duties.book import Book, Entry, PoolOrders, Wanted
 from mainstay_agent.duties.situation import (
     Adopt,
@@ -40,8 +41,10 @@ from mainstay_proto.messages import (
 from tests.kit.simulated_hosts import KeptBytes, a_guest
 
 
-def seen(state: GuestState = GuestState.RUNNING, epoch: int = 2, cause: StopCause | None = None) -> GuestReport:
-    return GuestReport(vm_id="vm1", state=state, epoch=epoch, cause=cause)
+def seen(
+    state: GuestState = GuestState.RUNNING, epoch: int = 2, cause: StopCause | None = None, detail: str = ""
+) -> GuestReport:
+    return GuestReport(vm_id="vm1", state=state, epoch=epoch, cause=cause, detail=detail)
 
 
 def granted(state: EntryState = EntryState.RUNNING, epoch: int = 2) -> LedgerEntry:
@@ -79,8 +82,8 @@ SITUATIONS: list[tuple[Situation, list[Deed]]] = [
         ),
         [DropIncoming(epoch=2)],
     ),
-    (a_situation(sighted=seen(GuestState.PAUSED), entry=ordered(io_paused=True)), [ResumeAfterIoError()]),
-    (a_situation(sighted=seen(GuestState.PAUSED), entry=ordered(io_paused=True), leases_hold=False), []),
+    (a_situation(sighted=seen(GuestState.PAUSED, detail=PAUSED_ON_IO_ERROR), entry=ordered()), [ResumeAfterIoError()]),
+    (a_situation(sighted=seen(GuestState.PAUSED, detail=PAUSED_ON_IO_ERROR), entry=ordered(), leases_hold=False), []),
     (a_situation(sighted=seen(GuestState.PAUSED)), []),
     (a_situation(sighted=seen(GuestState.STOPPED), entry=ordered(Wanted.DEPARTING)), [ConfirmGone(epoch=2)]),
 ]

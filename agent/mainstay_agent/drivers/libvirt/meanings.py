@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 
 import libvirt
 
-from mainstay_agent.driver import DriverEvent, GuestChanged, GuestPausedOnIoError, Outcome, failed, refused
+from mainstay_agent.driver import (
+    PAUSED_ON_IO_ERROR,
+    DriverEvent,
+    GuestChanged,
+    GuestPausedOnIoError,
+    Outcome,
+    failed,
+    refused,
+)
 from mainstay_agent.drivers.libvirt.records import Intent, Phase, Record
 from mainstay_proto.messages import GuestReport, GuestState, StopCause
 
@@ -161,7 +169,7 @@ STATE_BY_PHASE: dict[Phase, GuestState] = {
 def report(record: Record, sighting: Sighting | None) -> GuestReport | None:
     """One guest as the port tells it; None: nothing of it is here yet."""
     if sighting is not None and sighting.is_active:
-        detail = "io-error" if sighting.is_paused_on_io_error else ""
+        detail = PAUSED_ON_IO_ERROR if sighting.is_paused_on_io_error else ""
         state = state_of(sighting)
         if record.phase is Phase.EXPECTED and state is GuestState.STARTING:
             state = GuestState.MIGRATING

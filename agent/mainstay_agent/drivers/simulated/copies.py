@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mainstay_agent.driver import PAUSED_ON_IO_ERROR
 from mainstay_proto.messages import GuestReport, GuestSpec, GuestState, StopCause
 
 
@@ -72,6 +73,7 @@ class Copy:
         return True
 
     def report(self) -> GuestReport:
+        detail = PAUSED_ON_IO_ERROR if self.io_failed else self.detail
         return GuestReport(
-            vm_id=self.spec.vm_id, state=self.state, epoch=self.spec.epoch, cause=self.cause, detail=self.detail
+            vm_id=self.spec.vm_id, state=self.state, epoch=self.spec.epoch, cause=self.cause, detail=detail
         )
