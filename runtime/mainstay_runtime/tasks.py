@@ -15,14 +15,17 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 @asynccontextmanager
 async def background(*works: Work) -> AsyncIterator[None]:
-    """Run works beside the block.  They are cancelled when the block ends; one that fails ends the block with its error."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work(), name=getattr(work, "__qualname__", repr(work))) for work in works]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+    """Run works beside the block.  They are cancelled when the block ends; one that fails ends the block with its error, raised bare."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work(), name=getattr(work, "__qualname__", repr(work))) for work in works]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+    except* Exception as many:
+        raise many.exceptions[0] from many
 
 
 async def all_of(*awaitables: Coroutine[Any, Any, T]) -> list[T]:

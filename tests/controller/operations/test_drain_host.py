@@ -45,7 +45,7 @@ async def test_few_guests_move_at_once() -> None:
             await a_running_vm(here, name=f"vm{number}")
         job = await drain_host.begin(H1, ANN, here.cloud)
 
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(AssertionError):
             await here.run(job, within_seconds=0.3)
 
         moving = await here.cloud.store.jobs.find(eq("command", migrate_vm.COMMAND))
@@ -67,7 +67,7 @@ async def test_a_guest_without_a_place_keeps_running_and_the_reason_is_told_once
         await fill(here, 2, leaving_mib=512)
         job = await drain_host.begin(H1, ANN, here.cloud)
 
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(AssertionError):
             await here.run(job, within_seconds=60)
 
         assert (await here.vm(vm.id)).state is VmState.RUNNING
