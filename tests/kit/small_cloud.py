@@ -51,6 +51,7 @@ from mainstay_controller.operations import (
     drain_host,
     migrate_vm,
     reboot_vm,
+    restore_vm,
     start_vm,
     stop_vm,
 )
@@ -93,7 +94,7 @@ def shown(work: Callable[[JobRun], Awaitable[object]]) -> Work:
 
 WORKS: dict[str, Work] = {
     module.COMMAND: shown(module.work)
-    for module in (attend_vms, deploy_vm, start_vm, stop_vm, reboot_vm, migrate_vm, drain_host)
+    for module in (attend_vms, deploy_vm, start_vm, stop_vm, reboot_vm, restore_vm, migrate_vm, drain_host)
 } | {
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),

@@ -29,7 +29,7 @@ from mainstay_controller.api.untrusted import UntrustedCall, typed_arguments
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import OperationError, ResourceInUse, ResourceUnavailable
+from mainstay_controller.operations.errors import OperationError, ResourceInUse, ResourceUnavailable, ShutdownTriggered
 from mainstay_controller.store import port
 
 HANDLER_SECONDS_MAX = 60.0
@@ -81,6 +81,8 @@ class Dispatcher:
         assert isinstance(command, Handled)
         if caller.role not in command.roles:
             raise command_unavailable(command.name)
+        if command.runs_as_job and self.cloud.is_leaving:
+            raise ShutdownTriggered
         await self.admission.admit(caller, command, self.cloud)
         arguments = typed_arguments(command.name, command.parameters, call.parameters)
         await _check_references(command, arguments, caller, self.cloud.store)

@@ -71,7 +71,9 @@ class ApiServer:
         return web.Response(text="alive\n")
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        """Ready is who reaches the database."""
+        """Ready is who reaches the database and is not about to leave."""
+        if self._dispatcher.cloud.is_leaving:
+            return web.Response(status=503, text="preparing for a shutdown\n")
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 await self._dispatcher.cloud.store.now()

@@ -1,15 +1,15 @@
-"""Change zones, pods and clusters: what an operator says of them, and whether new guests may come."""
+"""Change zones, pods, clusters and storage pools: what an operator says of them, and whether new guests may come."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mainstay_controller.domain.records import Cluster, Pod, Zone
+from mainstay_controller.domain.records import Cluster, Pod, StoragePool, Zone
 from mainstay_controller.domain.states import AllocationState
 from mainstay_controller.operations.add_cluster import CLUSTER_TYPES, FENCE_POLICIES, LEASE_PROFILES
 from mainstay_controller.operations.changes import Check, with_changes
-from mainstay_controller.operations.checks import a_name, an_address, one_of
+from mainstay_controller.operations.checks import a_name, an_address, one_of, tags
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.create_pod import checked_range
 from mainstay_controller.operations.errors import InvalidParameter
@@ -50,6 +50,13 @@ class ClusterChange:
     managed_state: str | None = None
     fence_policy: str | None = None
     lease_profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolChange:
+    name: str | None = None
+    tags: tuple[str, ...] | None = None
+    details: Mapping[str, str] | None = None
 
 
 def _one_of(*allowed: str) -> Check:
@@ -97,3 +104,7 @@ async def update_cluster(cluster: Cluster, change: ClusterChange, cloud: Cloud) 
         for pool in await cloud.store.pools.find(eq("cluster_id", cluster.id), LIVE):
             await reorient_pool(pool, cloud)
     return changed
+
+
+async def update_pool(pool: StoragePool, change: PoolChange, cloud: Cloud) -> StoragePool:
+    return await cloud.store.pools.swap(pool, with_changes(pool, change, {"name": a_name, "tags": tags}))

@@ -14,7 +14,7 @@ from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
-from mainstay_controller.operations import create_storage_pool, remove_place
+from mainstay_controller.operations import create_storage_pool, remove_place, update_places
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -104,4 +104,20 @@ async def delete(request: DeleteStoragePool, _caller: Caller, cloud: Cloud) -> S
     return Success()
 
 
-COMMANDS = (create, list_storage_pools, list_storage_pools_metrics, delete)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateStoragePool:
+    id: Annotated[PoolId, "the ID of the storage pool"]
+    name: Annotated[str | None, "the new name"] = None
+    tags: Annotated[tuple[str, ...] | None, "tags, instead of those it has"] = None
+    details: Annotated[dict[str, str] | None, "details, instead of those it has"] = None
+
+
+@command("updateStoragePool", roles=ROOT)
+async def update(request: UpdateStoragePool, caller: Caller, cloud: Cloud) -> views.StoragePoolView:
+    """Changes what is said of a storage pool."""
+    change = update_places.PoolChange(name=request.name, tags=request.tags, details=request.details)
+    pool = await update_places.update_pool(await cloud.store.pools.by_id(request.id), change, cloud)
+    return await one(views.storage_pools, pool, caller, cloud)
+
+
+COMMANDS = (create, list_storage_pools, list_storage_pools_metrics, update, delete)

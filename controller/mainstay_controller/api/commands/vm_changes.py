@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller
-from mainstay_controller.api.answers import Rows
+from mainstay_controller.api.answers import Accepted, Rows, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, page_in_memory
-from mainstay_controller.api.registry import command
+from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import hosts as host_views
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
-from mainstay_controller.domain.ids import HostId, OfferingId, VmId
+from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
+from mainstay_controller.operations import restore_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
 from mainstay_controller.operations.key_pairs import key_pair_named
@@ -54,6 +55,12 @@ class ResetSshKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreVirtualMachine:
+    virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+    template_id: Annotated[TemplateId | None, "another template than the one it was made from"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListNics(Listing):
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
     nic_id: Annotated[str | None, "only this NIC"] = None
@@ -85,6 +92,12 @@ async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> v
     pair = await key_pair_named(request.key_pair, owner, cloud)
     changed = await update_vm(vm.id, VmChanges(key_pair=pair.name), cloud)
     return await one(views.virtual_machines, changed, caller, cloud)
+
+
+@command("restoreVirtualMachine", roles=USERS, job=job_of(restore_vm.work, views.virtual_machines))
+async def restore(request: RestoreVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
+    """Makes the root disk of a virtual machine anew; what was on it is lost."""
+    return accepted(await restore_vm.begin(request.virtual_machine_id, request.template_id, caller.asker, cloud))
 
 
 @command("listNics", roles=EVERYBODY)
@@ -127,4 +140,4 @@ async def _why_not(vm: Vm, host_id: HostId, cloud: Cloud) -> str | None:
     return None
 
 
-COMMANDS = (change_service, scale, reset_ssh_key, list_nics, find_hosts)
+COMMANDS = (change_service, scale, reset_ssh_key, restore, list_nics, find_hosts)

@@ -1,0 +1,31 @@
+"""Restoring a VM: its root disk is made anew, once, and it runs again if it ran before."""
+
+from __future__ import annotations
+
+from mainstay_controller.domain.states import JobState, VmState, VolumeState
+from mainstay_controller.operations import restore_vm
+from mainstay_controller.store.port import eq
+from tests.kit.small_cloud import ANN, a_cloud
+from tests.kit.wishes import a_running_vm, a_stopped_vm
+
+
+async def test_a_running_vm_runs_again_under_a_new_epoch_on_a_new_disk() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here)
+
+        job = await here.run(await restore_vm.begin(vm.id, None, ANN, here.cloud))
+
+        after = await here.vm(vm.id)
+        assert job.state is JobState.SUCCEEDED, job.result
+        assert (after.state, after.wanted_running, after.epoch) == (VmState.RUNNING, True, vm.epoch + 1)
+
+
+async def test_a_stopped_vm_stays_stopped_and_its_disk_is_nowhere_until_it_starts() -> None:
+    async with a_cloud() as here:
+        vm = await a_stopped_vm(here)
+
+        await here.run(await restore_vm.begin(vm.id, None, ANN, here.cloud))
+
+        [root] = await here.cloud.store.volumes.find(eq("vm_id", vm.id))
+        assert (await here.vm(vm.id)).state is VmState.STOPPED
+        assert (root.state, root.pool_id) == (VolumeState.ALLOCATED, None)
