@@ -22,7 +22,8 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.register_template import NewTemplate, register_template
 from mainstay_controller.operations.remove_host import remove_host
 from mainstay_controller.operations.remove_place import remove_cluster, remove_pod, remove_storage_pool, remove_zone
-from mainstay_controller.operations.set_allocation_state import set_cluster_allocation, set_host_allocation
+from mainstay_controller.operations.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.update_places import ClusterChange, update_cluster
 from mainstay_controller.store.port import LIVE
 from mainstay_proto import messages as m
 from tests.kit.small_cloud import ANN, CLUSTER, DOMAIN, POD, POOL, ZONE, Here, a_cloud
@@ -209,7 +210,8 @@ async def test_a_disabled_cluster_takes_no_new_guests_and_keeps_those_it_has() -
     async with a_cloud() as here:
         vm = await a_running_vm(here)
 
-        await set_cluster_allocation(CLUSTER, AllocationState.DISABLED, here.cloud)
+        cluster = await here.cloud.store.clusters.by_id(CLUSTER)
+        await update_cluster(cluster, ClusterChange(allocation_state=AllocationState.DISABLED), here.cloud)
         job = await here.run(await deploy(here, name="late"))
 
         assert "place-disabled: need enabled, have disabled: cluster c" in str(job.result["errortext"])
