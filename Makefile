@@ -28,9 +28,10 @@ bench: ## figures, as ratios to a floor of the same run
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.bench
 
-states: ## draw docs/states from the state tables
+states: ## draw docs/states from the state tables, write docs/reference from commands and settings
 	@packaging/bootstrap demo
 	$(BIN)/python packaging/draw_states.py
+	$(BIN)/python packaging/write_reference.py
 
 proto: ## protobuf stubs from the .proto files
 	@packaging/bootstrap test
