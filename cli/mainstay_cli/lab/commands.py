@@ -8,16 +8,21 @@ from collections.abc import Awaitable, Callable
 
 import click
 
+from mainstay_cli.client import connected, text
 from mainstay_cli.lab import state
 from mainstay_cli.lab.bmc import Mood
+from mainstay_cli.lab.cloud import LabCloud, Offering, cloud_in, controller_directory
 from mainstay_cli.lab.guests import find_guest
 from mainstay_cli.lab.host import LabHost, StorageFault
 from mainstay_cli.lab.lab import Lab, raise_lab, sweep, take_down
 from mainstay_cli.lab.layout import Layout
 from mainstay_cli.lab.processes import send
+from mainstay_cli.profile import read_profile, write_profile
 from mainstay_cli.running import run
-from mainstay_runtime.clock import SystemRng
+from mainstay_runtime.clock import SystemClock, SystemRng
 from mainstay_runtime.errors import BadInput
+
+PROFILE = "lab"
 
 
 @click.group()
@@ -36,9 +41,10 @@ host_argument = click.argument("host")
 @lab.command()
 @click.option("--hosts", default=3, show_default=True, type=click.IntRange(1, 20))
 @click.option("--watchdogs/--no-watchdogs", default=True, show_default=True, help="Give the hosts watchdog cards.")
-def up(hosts: int, watchdogs: bool) -> None:
-    """Boot the hosts and let them stay up."""
-    run(_up(hosts, watchdogs))
+@click.option("--bare", is_flag=True, help="Hosts only: no controller, no agents, no guests.")
+def up(hosts: int, watchdogs: bool, bare: bool) -> None:
+    """Boot the hosts, run Mainstay on them, and let all stay up."""
+    run(_up(hosts, watchdogs, bare))
 
 
 @lab.command()
@@ -153,11 +159,32 @@ def _to_lab(lab_id: str | None, deed: Callable[[Lab], Awaitable[None]]) -> None:
     run(done())
 
 
-async def _up(hosts: int, watchdogs: bool) -> None:
+async def _up(hosts: int, watchdogs: bool, bare: bool) -> None:
     await sweep()
     layout = state.new_layout(SystemRng(), size=hosts, pools=("primary",), watchdogs=watchdogs)
-    await _status(await raise_lab(layout))
+    lab = await raise_lab(layout)
+    await _status(lab)
+    if not bare:
+        await _populate(lab)
     click.echo("\nmainstay lab --help tells how to hurt them; mainstay lab down ends it.")
+
+
+async def _populate(lab: Lab) -> None:
+    """A controller, agents, and on every host a guest with HA and one without."""
+    async with cloud_in(lab) as cloud:
+        for host in lab.hosts:
+            await cloud.deploy(f"{host.name}-ha", on=host)
+            await cloud.deploy(f"{host.name}-plain", Offering(ha=False), on=host)
+        write_profile(PROFILE, cloud.client.profile)
+    click.echo(f"""
+A controller answers at {cloud.client.profile.url}; its key is kept as profile `{PROFILE}`.  For example:
+
+    mainstay -p {PROFILE} list virtualmachines --columns name,state,hostname
+    mainstay lab kill-host h1              a power loss: `mainstay -p {PROFILE} incidents` follows it
+    mainstay lab kill-guest h2-ha          its own host restarts it
+    mainstay lab cut-storage h3            it kills its guests before its lease runs out
+    mainstay -p {PROFILE} explain vm h1-ha
+    mainstay lab heal""")
 
 
 async def _down(lab_id: str | None, every: bool) -> None:
@@ -177,9 +204,30 @@ async def _status(lab: Lab) -> None:
 async def _heal(lab: Lab, names: tuple[str, ...]) -> None:
     for host in [lab.host_named(name) for name in names] or lab.hosts:
         await host.repair()
+        if controller_directory(lab, 1).exists():
+            await _start_what_is_missing(lab, host)
+
+
+async def _start_what_is_missing(lab: Lab, host: LabHost) -> None:
+    """What a host's init does after a boot."""
+    async with connected(read_profile(PROFILE), SystemClock()) as client:
+        cloud = LabCloud(lab, client)
+        if not await host.programs("mainstay-leased"):
+            await cloud.start_leased(host)
+        if not await host.programs("mainstay-agent"):
+            await cloud.start_agent(host)
 
 
 async def _signal_guest(lab: Lab, guest: str, what: signal.Signals) -> None:
-    host, program = await find_guest(lab.hosts, guest)
+    host, program = await find_guest(lab.hosts, await _known_as(lab, guest))
     send(program.pid, what)
     click.echo(f"{guest} on {host.name}: {what.name}")
+
+
+async def _known_as(lab: Lab, guest: str) -> str:
+    """What hypervisors call it: the id, if the controller knows a guest of that name."""
+    if not controller_directory(lab, 1).exists():
+        return guest
+    async with connected(read_profile(PROFILE), SystemClock()) as client:
+        rows = await client.rows("listVirtualMachines", {"name": guest})
+    return text(rows[0], "id") if rows else guest
