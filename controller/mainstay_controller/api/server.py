@@ -8,9 +8,10 @@ import asyncio
 
 import orjson
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 
 from mainstay_controller.api.dispatch import Dispatcher
+from mainstay_controller.api.metrics import Metrics
 from mainstay_controller.api.openapi import document
 from mainstay_controller.api.render import Rendered, rendered_refusal
 from mainstay_controller.api.untrusted import Format, UntrustedCall, merge
@@ -32,7 +33,7 @@ class ApiServer:
 
     def __init__(self, dispatcher: Dispatcher, metrics: CollectorRegistry) -> None:
         self._dispatcher = dispatcher
-        self._metrics = metrics
+        self._metrics = Metrics(dispatcher.cloud, metrics)
         self._answers = Counter(
             "mainstay_api_requests", "API requests answered", ["command", "status"], registry=metrics
         )
@@ -82,7 +83,7 @@ class ApiServer:
         return web.Response(text="ready\n")
 
     async def _figures(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _read(request: web.Request) -> UntrustedCall:

@@ -38,6 +38,7 @@ from mainstay_runtime.tasks import all_of
 
 PROTOCOL_MINOR = 1
 NOT_LEADING = "this controller gives no orders: its place among the controllers is in doubt"
+MOVING_SECONDS, MOVING_LOOK_SECONDS = 3.0, 0.1
 REPORT_PATIENCE_SECONDS = 5.0
 """A host that was asked for a report is not asked again before."""
 
@@ -338,10 +339,10 @@ class Fleet:
     def holds(self, host_id: HostId) -> bool:
         """It is in session with this controller."""
         presence = self._hosts.get(host_id)
-        return presence is not None and presence.contact is Contact.LIVE
+        return presence is not None and presence.is_held
 
     def held(self) -> tuple[HostId, ...]:
-        return tuple(presence.host_id for presence in self._hosts if presence.contact is Contact.LIVE)
+        return tuple(presence.host_id for presence in self._hosts if presence.is_held)
 
     def last_heard(self) -> Iterator[LastHeard]:
         return self._hosts.last_heard()
@@ -434,7 +435,7 @@ class Fleet:
     def send_away(self, hosts_max: int, addresses: Sequence[str], reason: str) -> int:
         """Ask agents to go on with another controller, each with the next of `addresses`; how many hosts that are."""
         sent = 0
-        sessions = {presence.session for presence in self._hosts if presence.session is not None}
+        sessions = {presence.session for presence in self._hosts if presence.session is not None and presence.is_held}
         for number, session in enumerate(sorted(sessions, key=lambda session: session.agent_id)):
             if sent + len(session.hosts) > hosts_max:
                 break
@@ -488,6 +489,7 @@ class Fleet:
         return outcome_of(await self._carried(command), host_id)
 
     async def _carried(self, command: m.Command) -> m.CommandResult:
+        await self._settled(HostId(command.host_id))
         address = self._elsewhere.address(HostId(command.host_id), self._clock.monotonic())
         if self.holds(HostId(command.host_id)) or address is None or self._relay is None:
             return await self.carry_out(command)
@@ -497,6 +499,16 @@ class Fleet:
             return await self._relay.perform(address, command)
         except Unavailable as error:
             return unanswered(command.command_id, "unknown", f"the controller at {address} did not answer: {error}")
+
+    async def _settled(self, host_id: HostId) -> None:
+        """A host on its way from one controller to another is soon heard of again."""
+        presence = self._hosts.get(host_id)
+        given_up_at = self._clock.monotonic() + MOVING_SECONDS
+        while presence is not None and presence.is_moving and self._clock.monotonic() < given_up_at:
+            if self.is_connected(host_id):
+                return
+            await self._clock.sleep(MOVING_LOOK_SECONDS)
+            presence = self._hosts.get(host_id)
 
     def _profile_of(self, host_id: HostId) -> m.LeaseProfile:
         """Of a host we know nothing of, the most patient."""

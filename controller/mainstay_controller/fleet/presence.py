@@ -49,6 +49,16 @@ class Presence:
         return before != (self.beaten, self.grip, self.hypervisor_responds)
 
     @property
+    def is_held(self) -> bool:
+        """In session, and not asked to leave."""
+        return self.contact is Contact.LIVE and not self.is_moving
+
+    @property
+    def is_moving(self) -> bool:
+        """On its way to some controller: sent away by us, or of one that is gone."""
+        return Contact.AWAITED in (self.contact, self.parts_as)
+
+    @property
     def picture_is_old(self) -> bool:
         return self.told_digest != self.reports_digest
 

@@ -21,7 +21,7 @@ async def work_on_jobs(engine: JobEngine, poll_seconds: float = POLL_SECONDS) ->
         while True:
             rung = bells.rung(JOBS)
             try:
-                for run in await engine.take():
+                for run in [] if engine.cloud.is_leaving else await engine.take():
                     hands.adopt(engine.perform(run), name=f"job {run.job.command} {run.job.id}")
             except TRANSIENT as error:
                 log.info("jobs are looked at again", error=str(error))

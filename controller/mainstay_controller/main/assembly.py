@@ -22,6 +22,7 @@ from mainstay_controller.loops.guests import hear_hosts
 from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.loops.incidents import Desk
 from mainstay_controller.loops.jobs import attend_to_rows, work_on_jobs
+from mainstay_controller.loops.lag import measure_lag
 from mainstay_controller.loops.mail import mail_for_ever
 from mainstay_controller.loops.membership import keep_membership, mind_our_tenure
 from mainstay_controller.loops.peers import hear_peers
@@ -118,6 +119,7 @@ def loops(cloud: Cloud) -> list[Work]:
         partial(keep_membership, cloud),
         partial(mind_our_tenure, cloud),
         partial(hear_peers, cloud),
+        partial(measure_lag, cloud),
         partial(watch_certificates, cloud),
         partial(keep_up, cloud),
         partial(mail_for_ever, send, cloud),

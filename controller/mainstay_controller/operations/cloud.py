@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.master_key import MasterKey
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import Clock, Rng
@@ -31,5 +32,7 @@ class Cloud:
     settings: Settings
     journal: Journal
     me: ThisController
+    loop_lag_seconds: float = 0.0  # of our own event loop, at worst of late
     is_leaving: bool = False  # prepared for a shutdown: takes no new jobs and no agents
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols
+    master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed

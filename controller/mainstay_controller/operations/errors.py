@@ -71,6 +71,14 @@ class ResourceInUse(OperationError):
     cserrorcode = 4375
 
 
+class ShutdownTriggered(OperationError):
+    """A shutdown has been triggered. Can not accept new jobs"""
+
+    code = "shutdown-triggered"
+    errorcode = 503
+    cserrorcode = 9999
+
+
 class LimitReached(OperationError):
     """The account has as much of this as it may have."""
 

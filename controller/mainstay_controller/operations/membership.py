@@ -18,7 +18,7 @@ from mainstay_runtime.logs import logger
 
 log = logger(__name__)
 
-UP, DOWN = "Up", "Down"
+UP, PREPARING, DOWN = "Up", "PreparingForShutDown", "Down"
 SETTLED_LEASES = 2 / 3
 """After so much of a lease every row tells of the agents that have moved."""
 LEAD_SHARE = 0.9
