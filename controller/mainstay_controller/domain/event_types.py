@@ -11,6 +11,7 @@ EVENT_TYPES = (
     "VM.MIGRATE",
     "VM.REBOOT",
     "VM.RECOVER",
+    "VM.RESTORE",
     "VM.SETTLE",
     "VM.START",
     "VM.STOP",

@@ -12,7 +12,7 @@ from datetime import datetime
 from mainstay_controller.domain.alerts import OPEN, Folding, Letter, letter_about, to_tell
 from mainstay_controller.domain.records import Alert
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.errors import ResourceUnavailable
 from mainstay_controller.operations.post import has_an_address
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Stale, eq, greater
@@ -36,9 +36,7 @@ async def mail_alerts(send: Send, cloud: Cloud) -> None:
 async def send_test_letter(send: Send, cloud: Cloud) -> None:
     """Raises NotDelivered with what the mail server said."""
     if not has_an_address(cloud.settings):
-        raise InvalidParameter(
-            "configuration", "alert.smtp.host and alert.email.addresses say where mail goes: set them"
-        )
+        raise ResourceUnavailable("Nobody is told of alerts: set alert.smtp.host and alert.email.addresses")
     letter = Letter(subject="Mainstay: a test", text="Alerts of this cloud will come this way.\n")
     await send(letter, cloud.clock.now(), cloud.settings)
 

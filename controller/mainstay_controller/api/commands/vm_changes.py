@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, ClassVar
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller
@@ -117,7 +117,7 @@ async def find_hosts(request: FindHostsForMigration, caller: Caller, cloud: Clou
     targets = []
     for view in await host_views.hosts([host for host in hosts if host.id != vm.host_id], caller, cloud):
         why_not = await _why_not(vm, HostId(view.id), cloud)
-        values = {name: getattr(view, name) for name in view.__dataclass_fields__}
+        values = {each.name: getattr(view, each.name) for each in fields(view)}
         targets.append(
             MigrationTargetView(
                 **values, suitable_for_migration=why_not is None, requires_storage_motion=False, why_not=why_not
