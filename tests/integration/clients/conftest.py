@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from cs import CloudStack  # type: ignore[import-untyped]
+from cs import CloudStack
 
 from tests.kit.running_cloud import RunningController, a_running_controller, until
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cs import CloudStackApiException  # type: ignore[import-untyped]
+from cs import CloudStackApiException
 
 from tests.integration.clients.conftest import HOSTS, Zone
 from tests.kit.running_cloud import RunningController

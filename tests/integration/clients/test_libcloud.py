@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from libcloud.common.types import InvalidCredsError, ProviderError  # type: ignore[import-untyped]
-from libcloud.compute.drivers.cloudstack import CloudStackNodeDriver  # type: ignore[import-untyped]
-from libcloud.compute.types import NodeState  # type: ignore[import-untyped]
+from libcloud.common.types import InvalidCredsError, ProviderError
+from libcloud.compute.drivers.cloudstack import CloudStackNodeDriver
+from libcloud.compute.types import NodeState
 
 from tests.integration.clients.conftest import Zone
 from tests.kit.running_cloud import RunningController
@@ -16,7 +16,7 @@ from tests.kit.running_cloud import RunningController
 
 def a_driver(controller: RunningController, secret: str | None = None) -> Any:
     where = urlsplit(controller.api)
-    return CloudStackNodeDriver(
+    return CloudStackNodeDriver(  # type: ignore[no-untyped-call]
         controller.admin["apikey"],
         secret or controller.admin["secretkey"],
         secure=False,
