@@ -9,7 +9,7 @@ from mainstay_controller.api.errors import NotVerified
 from mainstay_controller.api.signature import expiry_of, is_signed_with
 from mainstay_controller.api.untrusted import UntrustedCall
 from mainstay_controller.domain.records import User
-from mainstay_controller.operations.accounts import ENABLED
+from mainstay_controller.operations.accounts import ENABLED, keys_of
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.first_admin import ADMIN_USER_ID
 from mainstay_controller.operations.sign_in import holder_of, is_key_of, sign_out
@@ -27,8 +27,8 @@ async def by_credentials(call: UntrustedCall, cloud: Cloud) -> Caller:
 
 async def by_signature(call: UntrustedCall, cloud: Cloud) -> Caller:
     user = await _holder_of_key(call.named("apikey"), cloud)
-    secret = user.secret_key if user else None
-    if user is None or secret is None or not _is_authentic(call, secret, cloud):
+    keys = keys_of(user, cloud) if user else None
+    if user is None or keys is None or not _is_authentic(call, keys.secret_key, cloud):
         raise NotVerified()
     return await _enabled(user, cloud)
 

@@ -101,6 +101,7 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)
         power = assembly.power_controllers()
         cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=power, ca_pem=authority.ca.ca_pem)
+        cloud.master_key = key
         cloud.fleet.hear_through(GrpcRelay(authority, me.id, lines))
         await show_first_admin(cloud, chosen.state_dir)
         await assembly.open_to_agents(cloud)

@@ -17,6 +17,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
 from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, KeyPair, fresh_key_pair
 from mainstay_controller.operations.passwords import hashed
+from mainstay_controller.operations.secrets import name_of_api_secret, opened, sealed
 from mainstay_controller.store.port import LIVE, Store, eq
 
 ENABLED, DISABLED, LOCKED = "enabled", "disabled", "locked"
@@ -136,8 +137,16 @@ async def remove_users_of(account: Account, store: Store, cloud: Cloud) -> None:
 async def register_keys(user: User, cloud: Cloud) -> KeyPair:
     """New keys; the old ones are void at once."""
     keys = fresh_key_pair(cloud.rng)
-    await cloud.store.users.swap(user, replace(user, api_key=keys.api_key, secret_key=keys.secret_key))
+    secret = sealed(name_of_api_secret(user.id), keys.secret_key, cloud)
+    await cloud.store.users.swap(user, replace(user, api_key=keys.api_key, secret_key=secret))
     return keys
+
+
+def keys_of(user: User, cloud: Cloud) -> KeyPair | None:
+    if user.api_key is None or user.secret_key is None:
+        return None
+    secret = opened(name_of_api_secret(user.id), user.secret_key, cloud)
+    return KeyPair(api_key=user.api_key, secret_key=secret)
 
 
 async def _user(new: NewUser, account: Account, cloud: Cloud) -> User:

@@ -13,6 +13,7 @@ from mainstay_controller.domain.ids import AccountId, DomainId, UserId
 from mainstay_controller.domain.records import Account, DomainRecord, RoleRecord, User
 from mainstay_controller.domain.roles import DEFAULT_ROLES, Role
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.secrets import name_of_api_secret, sealed
 from mainstay_controller.store.port import Conflict
 from mainstay_runtime.clock import Rng
 
@@ -89,7 +90,7 @@ async def _write(admin: FirstAdmin, password_hash: str, cloud: Cloud) -> None:
                 last_name="User",
                 created=now,
                 api_key=admin.keys.api_key,
-                secret_key=admin.keys.secret_key,
+                secret_key=sealed(name_of_api_secret(ADMIN_USER_ID), admin.keys.secret_key, cloud),
             )
         )
 

@@ -36,6 +36,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.inquiry import Inquiry
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.orient_host import leased_pools
+from mainstay_controller.operations.out_of_band import place_of_power
 from mainstay_controller.operations.release_guests import Freed, guests_to_release, leave_unproven, release
 from mainstay_controller.operations.release_older_boot import is_older, release_older_boot
 from mainstay_controller.store.port import Stale, Store, any_of, eq
@@ -227,7 +228,7 @@ async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
     cluster = await cloud.store.clusters.by_id(host.cluster_id)
     if case.incident.phase is IncidentPhase.SUSPECTED:
         await case.advance(IncidentEvent.INVESTIGATE, "asking its neighbours and its power controller")
-    power = await cloud.store.out_of_band.get(host.id)
+    power = await place_of_power(host.id, cloud)
     investigation = Investigation(
         case=case,
         host=host,

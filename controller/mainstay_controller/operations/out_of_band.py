@@ -16,6 +16,7 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceUnav
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.living import living_host
+from mainstay_controller.operations.secrets import name_of_power_password, opened, sealed
 from mainstay_controller.store.port import Stale
 
 COMMAND, EVENT = "issueOutOfBandManagementPowerAction", "HOST.OOBM.ACTION"
@@ -44,7 +45,7 @@ async def configure(host_id: HostId, place: PowerPlace, cloud: Cloud) -> OutOfBa
         address=_an_address(place.address),
         port=a_number("port", place.port, least=1, most=65535),
         username=place.username,
-        password=place.password,
+        password=sealed(name_of_power_password(host.id), place.password, cloud),
     )
     known = await cloud.store.out_of_band.get(host.id)
     if known is None:
@@ -66,6 +67,12 @@ async def configured(host_id: HostId, cloud: Cloud) -> OutOfBand:
     if known is None:
         raise InvalidParameter("hostid", "that host has no power controller: use configureOutOfBandManagement")
     return known
+
+
+async def place_of_power(host_id: HostId, cloud: Cloud) -> OutOfBand | None:
+    """Its power controller, with the password as it is to be used; not to be written back."""
+    known = await cloud.store.out_of_band.get(host_id)
+    return None if known is None else _with_password(known, cloud)
 
 
 async def begin(host_id: HostId, action: PowerAction, asker: Asker, cloud: Cloud) -> Job:
@@ -93,7 +100,7 @@ async def work(run: JobRun) -> OutOfBand:
     if run.job.phase == ORDERED and action in NOT_TO_BE_REPEATED:
         raise ResourceUnavailable(f"Whether {action} took place is unknown; it is not repeated")
     await run.reached(ORDERED)
-    said = await cloud.fleet.power.act(known, action, cloud.settings.power_deadline_seconds)
+    said = await cloud.fleet.power.act(_with_password(known, cloud), action, cloud.settings.power_deadline_seconds)
     known = await _keep(replace(known, power_state=said.state), cloud)
     await _tell(known, action, said.code, run)
     if said.code != "ok":
@@ -122,6 +129,10 @@ async def _tell(known: OutOfBand, action: PowerAction, code: str, run: JobRun) -
             await cloud.journal.alert(
                 store, AlertType.OOBM_AUTH_ERROR, subject, dedupe_key=f"oobm-auth:{host.id}", place=place_of(host)
             )
+
+
+def _with_password(known: OutOfBand, cloud: Cloud) -> OutOfBand:
+    return replace(known, password=opened(name_of_power_password(known.id), known.password, cloud))
 
 
 def _an_address(address: str) -> str:

@@ -166,8 +166,8 @@ async def register_keys(request: OneUser, _caller: Caller, cloud: Cloud) -> view
 @command("getUserKeys", roles=USERS)
 async def get_keys(request: OneUser, _caller: Caller, cloud: Cloud) -> views.UserKeysView:
     """Shows the keys of a user."""
-    user = await cloud.store.users.by_id(request.id)
-    return views.UserKeysView(api_key=user.api_key, secret_key=user.secret_key)
+    keys = accounts.keys_of(await cloud.store.users.by_id(request.id), cloud)
+    return views.UserKeysView(api_key=keys.api_key if keys else None, secret_key=keys.secret_key if keys else None)
 
 
 @command("getUser", roles=ADMINS)
