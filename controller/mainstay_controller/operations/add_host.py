@@ -5,7 +5,7 @@ answer: an invitation, which carries a token (kept as its hash) and the authorit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import ParseResult
 
@@ -16,6 +16,7 @@ from mainstay_controller.operations.checks import a_name, a_url, one_of, tags
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.living import living_cluster, living_pod, living_zone
+from mainstay_controller.operations.secrets import sealed
 from mainstay_controller.store.port import LIVE, Store, eq
 from mainstay_runtime.identity import Invitation, new_token, token_sha256
 
@@ -67,10 +68,10 @@ async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
         resource_state=new.resource_state,
         tags=tags("hosttags", new.tags),
         username=new.username,
-        password=new.password,
         state_since=now,
     )
-    return await _write(host, cloud)
+    password = sealed(f"host {host.id} password", new.password, cloud)
+    return await _write(replace(host, password=password), cloud)
 
 
 async def invite_agent(agent_id: str, store: Store, cloud: Cloud) -> str:
