@@ -181,12 +181,22 @@ class LabCloud:
         }
         self.ids.template = _id(await self.client.call("registerTemplate", template))
 
-    async def give_power_controllers(self) -> None:
-        for host in self.lab.hosts:
-            bmc = {"driver": "ipmitool", "address": host.bmc_ip, "port": "623", "username": USER, "password": PASSWORD}
-            hostid = {"hostid": self.ids.hosts[host.name]}
-            await self.client.call("configureOutOfBandManagement", hostid | bmc)
-            await self.finished("enableOutOfBandManagementForHost", hostid)
+    @asynccontextmanager
+    async def power_controllers(self) -> AsyncIterator[None]:
+        """Within this block Mainstay may use the BMCs of the hosts."""
+        await all_of(*(self._give_power_controller(host) for host in self.lab.hosts))
+        try:
+            yield
+        finally:
+            for host in self.lab.hosts:
+                await self.finished("disableOutOfBandManagementForHost", {"hostid": self.ids.hosts[host.name]})
+
+    async def _give_power_controller(self, host: LabHost) -> None:
+        bmc = {"driver": "ipmitool", "address": host.bmc_ip, "port": "623", "username": USER, "password": PASSWORD}
+        await self.client.call("configureOutOfBandManagement", {"hostid": self.ids.hosts[host.name]} | bmc)
+
+    async def set_fence_policy(self, policy: str) -> None:
+        await self.client.call("updateCluster", {"id": self.ids.cluster, "fencepolicy": policy})
 
     async def deploy(self, name: str, offering: Offering | None = None, *, on: LabHost | None = None) -> Guest:
         """Deployed and Running."""
@@ -237,8 +247,9 @@ class LabCloud:
     async def decisions(self, guest: Guest) -> list[Row]:
         """What was decided about it and why, newest first."""
         explained = await self.client.call("explainVirtualMachine", {"id": guest.id})
-        explanation = explained.get("explanation")
-        return nested(explanation if isinstance(explanation, dict) else explained, "decisions")
+        explanation = explained["explanation"]
+        assert isinstance(explanation, dict)
+        return nested(explanation, "decisions")
 
     async def finished(self, command: str, parameters: Mapping[str, str]) -> Row:
         """The result of a command that runs as a job."""

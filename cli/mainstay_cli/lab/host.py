@@ -13,6 +13,7 @@ from pathlib import Path
 from mainstay_cli.lab import network
 from mainstay_cli.lab.bmc import Mood
 from mainstay_cli.lab.layout import HostPlace, Layout
+from mainstay_cli.lab.locks import give_up_locks
 from mainstay_cli.lab.processes import (
     COMMAND_DEADLINE_SECONDS,
     Program,
@@ -45,6 +46,7 @@ _FAULT_SIGNALS = {
     StorageFault.ERROR: signal.SIGUSR1,
     StorageFault.GONE: signal.SIGKILL,
 }
+_UNHEARD = frozenset({StorageFault.HANG, StorageFault.HOLD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class LabHost:
     async def cut_storage(self, fault: StorageFault = StorageFault.HANG, pool: str = "primary") -> None:
         for program in await self._pool_servers(pool):
             send(program.pid, _FAULT_SIGNALS[fault])
+            if fault in _UNHEARD:
+                give_up_locks(program.pid)
 
     async def heal_storage(self, pool: str = "primary") -> None:
         servers = await self._pool_servers(pool)

@@ -63,6 +63,19 @@ async def test_a_lock_of_one_host_holds_against_another_and_dies_with_its_host(l
     await lab.host(2).run(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "0"])
 
 
+@pytest.mark.parametrize("fault", [StorageFault.HANG, StorageFault.HOLD])
+async def test_a_host_that_its_storage_does_not_hear_loses_its_locks(lab: Lab, fault: StorageFault) -> None:
+    holder = await lab.host(1).spawn(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "1000"], name="holder")
+    await asyncio.sleep(0.5)
+
+    await lab.host(1).cut_storage(fault)
+
+    await lab.host(2).run(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "0"])
+    await lab.host(1).heal_storage()
+    assert holder.is_alive()
+    holder.kill()
+
+
 async def test_a_hang_of_one_hosts_pool_leaves_the_others_alone_and_heals(lab: Lab) -> None:
     await write(lab.host(1), "before")
 
