@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import signal
 from collections.abc import Sequence
@@ -17,18 +16,15 @@ from mainstay_cli.lab.locks import give_up_locks
 from mainstay_cli.lab.processes import (
     COMMAND_DEADLINE_SECONDS,
     Program,
-    child_of,
     is_alive,
     namespace_of,
+    pid_outside,
     programs_in,
     run,
     send,
-    start,
 )
 from mainstay_cli.lab.room_link import RoomLink
 from mainstay_runtime.errors import Unavailable
-
-SPAWN_DEADLINE_SECONDS = 5.0
 
 
 class StorageFault(StrEnum):
@@ -151,14 +147,16 @@ class LabHost:
         return await run([*await self.door(), *argv], deadline_seconds=deadline_seconds)
 
     async def spawn(self, argv: Sequence[str], *, name: str) -> LabProcess:
-        """A process that stays in the host until it ends or the host dies; its output is in logs/HOST-NAME.log."""
+        """A process that stays in the host until it ends or the host dies; its output is in logs/HOST-NAME.log.
+
+        A child of the host's own init: nsenter as its parent would stop itself when it is stopped, and then not reap it, so that
+        a host that lost its power would never be gone."""
         log = self._layout.logs / f"{self.name}-{name}.log"
-        door = start([*await self.door(), *argv], log)
-        async with asyncio.timeout(SPAWN_DEADLINE_SECONDS):
-            while (pid := child_of(door.pid)) is None:
-                if door.poll() is not None:
-                    raise Unavailable(f"{shlex.join(argv)} ended at once in {self.name}; see {log}")
-                await asyncio.sleep(0.002)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        number = int(await self.run(["sh", "-c", '"$@" >>"$0" 2>&1 & echo $!', str(log), *argv]))
+        pid = pid_outside(number, namespace_of(await self._init_pid()))
+        if pid is None:
+            raise Unavailable(f"{shlex.join(argv)} ended at once in {self.name}; see {log}")
         return LabProcess(pid=pid, log=log)
 
     async def programs(self, name: str | None = None) -> list[Program]:

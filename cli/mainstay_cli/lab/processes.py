@@ -97,6 +97,17 @@ def programs_in(pid_namespace: str) -> Iterator[Program]:
                 yield Program(pid=int(entry.name), argv=tuple(argv))
 
 
+def pid_outside(number: int, pid_namespace: str | None) -> int | None:
+    """What we call the process that is called `number` in that pid namespace."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and pid_namespace is not None and namespace_of(int(entry.name)) == pid_namespace:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                numbers = (entry / "status").read_text().split("NSpid:")[1].splitlines()[0].split()
+                if int(numbers[-1]) == number:
+                    return int(entry.name)
+    return None
+
+
 def namespace_of(pid: int) -> str | None:
     try:
         return os.readlink(f"/proc/{pid}/ns/pid")

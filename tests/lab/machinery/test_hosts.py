@@ -161,6 +161,7 @@ async def test_a_watchdog_that_is_not_petted_kills_the_host_and_every_process_of
 
 async def test_a_frozen_host_is_killed_by_its_watchdog(lab: Lab) -> None:
     host = lab.host(1)
+    await host.spawn(["sleep", "1000"], name="agent")
     await send_to_watchdog(host, "arm 1")
 
     await host.freeze()
