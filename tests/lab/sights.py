@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from mainstay_cli.client import Json, Row, nested, text
 from mainstay_cli.lab.cloud import Guest, LabCloud
+from mainstay_cli.lab.guests import emulators_of, runs_guest
 from mainstay_cli.lab.host import LabHost
-from mainstay_cli.lab.tapes import Record, last_record
+from mainstay_cli.lab.tapes import Record, last_record, read_tape
 from mainstay_cli.lab.waiting import until
 from mainstay_runtime.tasks import all_of
 
@@ -45,10 +46,15 @@ async def _word_of(guest: Guest, is_it: Callable[[Record], bool], what: str) -> 
     return last_word(guest)
 
 
+def boots_on(guest: Guest) -> list[int]:
+    """All that ever wrote, in order."""
+    return list(dict.fromkeys(entry.boot for entry in read_tape(guest.tape) if isinstance(entry, Record)))
+
+
 # --- the controller's word --------------------------------------------------------------------------------------------
 
 
-async def deployed(cloud: LabCloud, *wishes: Awaitable[Guest]) -> list[tuple[Guest, Record]]:
+async def deployed(*wishes: Awaitable[Guest]) -> list[tuple[Guest, Record]]:
     """All together, each with its first word."""
 
     async def deploy(wish: Awaitable[Guest]) -> tuple[Guest, Record]:
@@ -67,6 +73,13 @@ async def runs(cloud: LabCloud, guest: Guest, *, on: LabHost | None = None, not_
 
     await until(does, f"{guest.name} is Running where it should be", DEADLINE_SECONDS)
     return await cloud.host_of(guest)
+
+
+async def runs_nowhere_on(host: LabHost, guest: Guest) -> None:
+    async def is_gone() -> bool:
+        return not any(runs_guest(emulator, guest.id) for emulator in await emulators_of(host))
+
+    await until(is_gone, f"{host.name} is without {guest.name}", DEADLINE_SECONDS)
 
 
 async def is_stopped(cloud: LabCloud, guest: Guest) -> Row:
@@ -89,7 +102,7 @@ async def host_is(cloud: LabCloud, host: LabHost, state: str) -> None:
 
 
 async def decided(cloud: LabCloud, guest: Guest, *, rule: str) -> Row:
-    """The newest decision about it, once it is closed; it must have been made by that rule, and only once."""
+    """The newest decision about it, once it is closed; it must have been made by that rule."""
 
     async def is_closed() -> bool:
         decisions = await cloud.decisions(guest)

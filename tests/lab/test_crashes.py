@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_killed_guest_runs_again_on_the_same_host(cloud: LabCloud) -> None:
-    [(guest, before)] = await deployed(cloud, cloud.deploy("killed", on=cloud.lab.host(1)))
+    [(guest, before)] = await deployed(cloud.deploy("killed", on=cloud.lab.host(1)))
 
     await cloud.kill(guest)
 
@@ -25,7 +25,7 @@ async def test_a_killed_guest_runs_again_on_the_same_host(cloud: LabCloud) -> No
 
 
 async def test_a_killed_guest_runs_again_without_any_controller(cloud: LabCloud) -> None:
-    [(guest, before)] = await deployed(cloud, cloud.deploy("orphan", on=cloud.lab.host(2)))
+    [(guest, before)] = await deployed(cloud.deploy("orphan", on=cloud.lab.host(2)))
     cloud.controllers[1].kill()
 
     await cloud.kill(guest)
@@ -41,7 +41,6 @@ async def test_a_killed_guest_runs_again_without_any_controller(cloud: LabCloud)
 async def test_a_guest_that_shut_itself_down_is_treated_as_its_offering_says(cloud: LabCloud) -> None:
     again = Offering(restart_after_shutdown=True)
     [(staying, _), (returning, before)] = await deployed(
-        cloud,
         cloud.deploy("stays-down", on=cloud.lab.host(3)),
         cloud.deploy("comes-again", again, on=cloud.lab.host(4)),
     )

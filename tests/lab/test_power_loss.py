@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
 async def test_guests_of_a_host_without_power_run_elsewhere(cloud: LabCloud) -> None:
     host = cloud.lab.host(1)
     [(first, first_word), (second, second_word), (plain, _)] = await deployed(
-        cloud,
         cloud.deploy("first", on=host),
         cloud.deploy("second", on=host),
         cloud.deploy("plain", Offering(ha=False), on=host),
