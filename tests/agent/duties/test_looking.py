@@ -189,6 +189,20 @@ async def test_guests_paused_by_io_errors_go_on_when_storage_returns() -> None:
         assert site.end().state() is GuestState.RUNNING
 
 
+async def test_a_guest_whose_disk_failed_while_no_agent_looked_goes_on_too() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        await site.stop_agent("h1")
+
+        site.world.hosts["h1"].set_storage(StorageCondition.FAILS)
+        await asyncio.sleep(2)
+        await site.start_agent("h1")
+        site.world.hosts["h1"].set_storage(StorageCondition.OK)
+        await asyncio.sleep(10)
+
+        assert site.end().state() is GuestState.RUNNING
+
+
 async def test_a_hold_is_asked_for_and_keeps_guests_through_a_dead_pool() -> None:
     async with a_site() as site:
         await site.start("h1")
