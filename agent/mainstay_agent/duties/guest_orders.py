@@ -22,7 +22,9 @@ from mainstay_proto.messages import (
     ForgetGuest,
     GuestReport,
     GuestSpec,
+    LeaseProfile,
     PauseGuest,
+    PoolLease,
     QueryGuests,
     RebootGuest,
     ResumeGuest,
@@ -132,10 +134,27 @@ async def stop_guest(charge: Charge, order: StopGuest, deadline: Deadline) -> Ou
         charge.book.want(order.vm_id, Wanted.STOPPED)
         outcome = await _bring_down(charge, order, deadline)
         if outcome.done:
+            await _let_writes_land(charge, order.vm_id)
             await launch.is_gone(charge, order.vm_id, order.epoch)
             await charge.area.revoke(order.vm_id, order.epoch)
             await charge.look()
     return outcome
+
+
+async def _let_writes_land(charge: Charge, vm_id: str) -> None:
+    """Where its storage does not answer, what a guest wrote last may be on its way for delta after its process is gone."""
+    pools, entry = charge.book.pools, charge.book.entry(vm_id)
+    if pools is None:
+        return
+    profile = pools.profile
+    disturbed = {lease.pool_id for lease in await charge.area.leases() if not is_fresh(lease, profile)}
+    if disturbed and (entry is None or disturbed & entry.spec.pool_ids):
+        await charge.clock.sleep(profile.late_io_seconds)
+
+
+def is_fresh(lease: PoolLease, profile: LeaseProfile) -> bool:
+    """Its storage answered of late."""
+    return lease.valid and lease.age_seconds <= 2 * profile.renew_seconds + profile.poll_seconds
 
 
 async def _bring_down(charge: Charge, order: StopGuest, deadline: Deadline) -> Outcome:
@@ -197,6 +216,7 @@ async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -
             return refused("running")
         outcome = await charge.driver.forget(charge.host_id, order.vm_id, deadline.remaining_seconds())
         if outcome.done:
+            await _let_writes_land(charge, order.vm_id)
             await launch.is_gone(charge, order.vm_id, order.epoch)
             await charge.area.revoke(order.vm_id, order.epoch)
             charge.book.drop(order.vm_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from mainstay_agent.drivers.simulated.host import StorageCondition
+from mainstay_agent.lease.bounds import FAST
 from mainstay_proto.messages import (
     CommandResult,
     ForgetGuest,
@@ -185,3 +186,27 @@ async def test_a_crash_and_an_order_to_forget_leave_no_room_for_a_restart() -> N
         [told] = [result for result in site.end().all(CommandResult) if result.command_id == forget]
         runs = site.world.writers("vm1") != ()
         assert runs is (told.state is RunState.REFUSED)
+
+
+async def test_a_guest_killed_while_its_storage_hung_is_promised_gone_once_its_last_write_must_have_landed() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
+        await asyncio.sleep(6)
+        assert site.end().state() is GuestState.STOPPED
+        asked_at = site.clock.monotonic()
+
+        result = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
+
+        assert result.state is RunState.DONE
+        assert site.clock.monotonic() - asked_at >= FAST.late_io_seconds
+
+
+async def test_a_guest_whose_storage_answers_is_promised_gone_at_once() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        asked_at = site.clock.monotonic()
+
+        await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
+
+        assert site.clock.monotonic() - asked_at < 0.1
