@@ -46,6 +46,11 @@ class Server:
         self.process.wait(START_SECONDS)
         self.process = None
 
+    def add_database(self, name: str) -> None:
+        """Beside the first one; PostgreSQL only."""
+        binary = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1] / "createdb"
+        run_as(self.user, str(binary), "-h", "127.0.0.1", "-p", str(self.port), "-U", "mainstay", name)
+
     def _log(self) -> int:
         return os.open(self.directory / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
 
@@ -85,7 +90,7 @@ def mariadb(extra: Sequence[str] = ()) -> Iterator[Server]:
             f"--socket={socket_path}",
             f"--port={port}",
             "--bind-address=127.0.0.1",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             f"--pid-file={directory}/pid",
             *extra,
         )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,6 +21,9 @@ from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, P
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
 
 T = TypeVar("T")
+NOT_THERE = ("57P01", "57P02", "57P03", "2003", "2006", "2013", "1053", "WSREP has not yet prepared")
+BARE = (PostgresError, InterfaceError, InternalClientError)
+"""What asyncpg raises past SQLAlchemy while it dials, or when a connection ends in the middle of a word."""
 LOST_TO_A_RIVAL = ("1205", "1213", "1020", "40001", "40P01", "deadlock", "serialize", "database is locked")
 
 
@@ -41,7 +45,7 @@ class SqlStore:
                 yield SqlStore(self.engine, connection)
                 await commit(connection)
             finally:
-                await asyncio.shield(connection.close())  # rolls back what was not committed
+                await asyncio.shield(let_go(connection))
 
     async def _begin(self) -> AsyncConnection:
         with told_plainly():
@@ -94,6 +98,15 @@ class SqlStore:
         return repository
 
 
+async def let_go(connection: AsyncConnection) -> None:
+    """Rolls back what was not committed; on a connection that is lost the server has done so."""
+    try:
+        with told_plainly():
+            await connection.close()
+    except Unreachable:
+        await connection.invalidate()
+
+
 async def commit(connection: AsyncConnection) -> None:
     try:
         with told_plainly():
@@ -121,10 +134,10 @@ def told_plainly() -> Iterator[None]:
         text = f"{getattr(error.orig, 'sqlstate', '')} {error.orig}"
         if any(sign in text for sign in LOST_TO_A_RIVAL):
             raise Stale(text) from error
-        if error.connection_invalidated:
+        if error.connection_invalidated or any(sign in text for sign in NOT_THERE):
             raise Unreachable(text) from error
         raise
-    except OSError as error:
+    except (OSError, *BARE) as error:
         raise Unreachable(str(error)) from error
 
 
