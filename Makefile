@@ -1,5 +1,5 @@
 # Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
-.PHONY: demo test check lab bench bench-scale prove simulate states proto
+.PHONY: demo test check lab bench bench-scale prove simulate states reference proto
 BIN := .venv/bin
 SCHEDULES ?= 1000
 SEED_FROM ?= 0
@@ -28,9 +28,17 @@ bench: ## figures, as ratios to a floor of the same run
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.bench
 
+simulate: ## clouds from seeds: SCHEDULES=1000 SEED_FROM=0
+	@packaging/bootstrap test
+	$(BIN)/python -m tests.kit.simulate --schedules $(SCHEDULES) --seed-from $(SEED_FROM)
+
 states: ## draw docs/states from the state tables, write docs/reference from commands and settings
 	@packaging/bootstrap demo
 	$(BIN)/python packaging/draw_states.py
+	$(BIN)/python packaging/write_reference.py
+
+reference: ## write docs/api.md and docs/settings.md from the tables
+	@packaging/bootstrap demo
 	$(BIN)/python packaging/write_reference.py
 
 proto: ## protobuf stubs from the .proto files
