@@ -38,7 +38,7 @@ from mainstay_runtime.tasks import all_of
 
 PROTOCOL_MINOR = 1
 NOT_LEADING = "this controller gives no orders: its place among the controllers is in doubt"
-MOVING_SECONDS, MOVING_LOOK_SECONDS = 3.0, 0.1
+MOVING_SECONDS, MOVING_LOOK_SECONDS = 5.0, 0.1
 REPORT_PATIENCE_SECONDS = 5.0
 """A host that was asked for a report is not asked again before."""
 
