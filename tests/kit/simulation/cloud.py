@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from random import Random
 from typing import cast
 
 from mainstay_agent.drivers.simulated.world import Pace
-from mainstay_controller.domain.ids import (
-    ClusterId,
-    HostId,
-    OfferingId,
-    PodId,
-    PoolId,
-    TemplateId,
-    VmId,
-    VolumeId,
-    ZoneId,
-)
 from mainstay_controller.domain.lifecycle.vm import VmEvent
-from mainstay_controller.domain.records import (
-    Account,
-    Cluster,
-    DomainRecord,
-    Host,
-    OutOfBand,
-    Pod,
-    ServiceOffering,
-    StoragePool,
-    Template,
-    User,
-    Vm,
-    Volume,
-    Zone,
-)
-from mainstay_controller.domain.roles import Role
-from mainstay_controller.domain.states import AllocationState, HostState, VmState, VolumeState
+from mainstay_controller.domain.states import HostState
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.start_orders import order_start, raise_epoch
 from mainstay_controller.store.port import Store
-from mainstay_proto.messages import HostFacts
 from tests.kit.simulated_power import SimulatedPower
 from tests.kit.simulation.clocks import MachineClock, pause
 from tests.kit.simulation.controllers import ADDRESS, ControllerHost
 from tests.kit.simulation.database import Database, SimulatedStore, Trouble
+from tests.kit.simulation.furniture import CLUSTER, a_vm, a_volume, facts_of, furnish
 from tests.kit.simulation.machines import Machine
 from tests.kit.simulation.network import Network
 from tests.kit.simulation.plan import Plan
 from tests.kit.simulation.story import Story
+from tests.kit.simulation.watch import Watch
 from tests.kit.simulation.world import HarshHost, HarshWorld
-from tests.kit.virtual_time import BEGINNING, SeededRng
+from tests.kit.virtual_time import SeededRng
 
-ZONE, POD, CLUSTER, POOL = ZoneId("zone"), PodId("pod"), ClusterId("cluster"), PoolId("pool")
-OFFERING, TEMPLATE = OfferingId("offering"), TemplateId("template")
 HOST_BOOT_SECONDS = 8.0
+BEGIN_SECONDS = 60.0
 LEASES_TOLD_SECONDS = 1.5  # with the heartbeat after the first renewal
 PACE = Pace(boot_seconds=1.0, host_boot_seconds=HOST_BOOT_SECONDS, migration_mib_per_second=256.0)
 
@@ -73,8 +46,12 @@ class SimulatedCloud:
         self.world = HarshWorld(truth, rng, self.chance, PACE)
         self.world.tell = self.story.tell
         self.world.on_power = self._power_changed
+        self.watch = Watch(self, harmless=plan.is_harmless)
+        self.world.on_copy = self.watch.copy_changed
+        self.world.on_end = self.watch.copy_ended
+        self.world.on_violation = self.watch.written_twice
         self.network = Network(self.chance)
-        self.database = Database(self.chance, truth)
+        self.database = Database(self.chance, truth, on_commit=self.watch.rows_changed)
         self.power = PowerControllers({"simulated": SimulatedPower(self.world)})
         rates = iter(plan.clock_rates)
         names = [f"h{number}" for number in range(1, plan.hosts + 1)]
@@ -94,6 +71,7 @@ class SimulatedCloud:
         }
         for machine in self.machines.values():
             machine.host.watchdog_rate = next(rates, 1.0)
+            machine.host.has_watchdog = machine.host.host_id not in plan.without_watchdog
         self.controllers = {
             name: ControllerHost(
                 name,
@@ -140,11 +118,13 @@ class SimulatedCloud:
         """Everybody up and in session, and the guests of the plan running."""
         await furnish(self.store, self.plan)
         for controller in self.controllers.values():
+            controller.meet(self.controllers)
             controller.start()
         for machine in self.machines.values():
             machine.boot(self.chance.uniform(0.1, 1.0))
-        while not await self._all_up():
-            await pause(0.25)
+        async with asyncio.timeout(BEGIN_SECONDS):
+            while not await self._all_up():
+                await pause(0.25)
         await pause(LEASES_TOLD_SECONDS)
         names = sorted(self.machines)
         for number in range(self.plan.vms):
@@ -169,136 +149,17 @@ class SimulatedCloud:
         assert isinstance(told, Done), told
         await change_vm(store, vm, VmEvent.OPERATION_SUCCEEDED, await store.now(), "the run begins")
 
+    def end(self) -> None:
+        """Every process dies, so that its tasks unwind."""
+        for machine in self.machines.values():
+            machine.die()
+        for controller in self.controllers.values():
+            controller.switch(False)
 
-def facts_of(name: str) -> HostFacts:
-    return HostFacts(
-        host_id=name,
-        name=name,
-        hypervisor="Simulator",
-        boot_id=f"{name}-boot-1",
-        ip=f"10.0.0.{name.removeprefix('h')}",
-        cpu_sockets=1,
-        cpus=8,
-        cpu_mhz=2000,
-        memory_mib=16384,
-        url=f"sim://{name}",
-    )
-
-
-def a_vm(name: str) -> Vm:
-    return Vm(
-        id=VmId(name),
-        name=name,
-        created=BEGINNING,
-        account_id=ADMIN_ACCOUNT_ID,
-        domain_id=ROOT_DOMAIN_ID,
-        zone_id=ZONE,
-        service_offering_id=OFFERING,
-        template_id=TEMPLATE,
-        hypervisor="Simulator",
-        state=VmState.STOPPED,
-        wanted_running=True,
-        ha_enabled=True,
-        cpus=1,
-        cpu_mhz=1000,
-        memory_mib=1024,
-    )
-
-
-def a_volume(vm: Vm) -> Volume:
-    return Volume(
-        id=VolumeId(f"{vm.id}-root"),
-        name=f"{vm.name}-root",
-        zone_id=ZONE,
-        created=BEGINNING,
-        account_id=vm.account_id,
-        domain_id=vm.domain_id,
-        vm_id=vm.id,
-        pool_id=POOL,
-        state=VolumeState.READY,
-        path=f"{vm.id}.qcow2",
-        size_bytes=1 << 30,
-    )
-
-
-async def furnish(store: Store, plan: Plan) -> None:
-    """A zone with one cluster of the plan's hosts on one shared pool."""
-    await store.zones.add(Zone(id=ZONE, name="zone", created=BEGINNING, allocation_state=AllocationState.ENABLED))
-    await store.pods.add(
-        Pod(
-            id=POD,
-            zone_id=ZONE,
-            name="pod",
-            created=BEGINNING,
-            gateway="10.1.0.1",
-            netmask="255.255.255.0",
-            start_ip="10.1.0.10",
-            end_ip="10.1.0.200",
-        )
-    )
-    await store.clusters.add(
-        Cluster(
-            id=CLUSTER,
-            zone_id=ZONE,
-            pod_id=POD,
-            name="cluster",
-            hypervisor="Simulator",
-            created=BEGINNING,
-            lease_profile=plan.profile,
-            fence_policy=plan.fence_policy,
-        )
-    )
-    await store.pools.add(
-        StoragePool(
-            id=POOL,
-            zone_id=ZONE,
-            pod_id=POD,
-            cluster_id=CLUSTER,
-            name="pool",
-            created=BEGINNING,
-            path="/pool",
-            capacity_bytes=1 << 44,
-        )
-    )
-    await store.service_offerings.add(
-        ServiceOffering(
-            id=OFFERING,
-            name="small",
-            display_text="small",
-            created=BEGINNING,
-            offer_ha=True,
-            cpus=1,
-            cpu_mhz=1000,
-            memory_mib=1024,
-        )
-    )
-    await store.templates.add(
-        Template(
-            id=TEMPLATE,
-            name="debian",
-            display_text="Debian",
-            created=BEGINNING,
-            account_id=ADMIN_ACCOUNT_ID,
-            domain_id=ROOT_DOMAIN_ID,
-            url="file:///images/debian.qcow2",
-            hypervisor="Simulator",
-            size_bytes=1 << 30,
-            is_ready=True,
-        )
-    )
-    for number in range(1, plan.hosts + 1):
-        await store.hosts.add(
-            Host(
-                id=HostId(f"h{number}"),
-                zone_id=ZONE,
-                pod_id=POD,
-                cluster_id=CLUSTER,
-                name=f"h{number}",
-                hypervisor="Simulator",
-                created=BEGINNING,
-            )
-        )
-        if plan.bmcs:
-            await store.out_of_band.add(
-                OutOfBand(id=HostId(f"h{number}"), created=BEGINNING, driver="simulated", address=f"bmc-h{number}")
-            )
+    def heal(self) -> None:
+        """Nothing is broken any more, and everything that was switched off is on."""
+        self.network.heal_all()
+        for controller in self.controllers.values():
+            controller.switch(True)
+        for machine in self.machines.values():
+            machine.host.power_on()

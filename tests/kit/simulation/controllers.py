@@ -5,9 +5,11 @@ A controller that ends - killed, or of its own accord when it is superseded - is
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar, cast
 
 from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.main import assembly
 from mainstay_controller.operations.cloud import Cloud
@@ -17,21 +19,87 @@ from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.enrolment import Enrolment
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_controller.store.port import OutcomeUnknown, Store, Unreachable
-from mainstay_proto.messages import Down, Up
+from mainstay_proto.messages import Command, CommandResult, Down, Mounts, Up
+from mainstay_proto.peers import Pictures, PicturesWanted
+from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import PeerIdentity, Role
 from mainstay_runtime.session import Stream
 from mainstay_runtime.tasks import background
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.simulation.clocks import MachineClock, pause
 from tests.kit.simulation.database import Database, SimulatedStore, Trouble
-from tests.kit.simulation.loop import Process, nobodys, sim_loop
+from tests.kit.simulation.loop import Process, is_of_the_living, nobodys, sim_loop
 from tests.kit.simulation.machines import Broke
 from tests.kit.simulation.network import Network, TcpStream
 from tests.kit.virtual_time import BEGINNING, SeededRng
 
+T = TypeVar("T")
+
 RESTART_SECONDS = 3.0
+TELL_SECONDS = 2.0  # as mainstay_controller.rpc.peers
+ANSWER_MARGIN_SECONDS = 2.0
 EXPECTED_ENDS = (Superseded, Unreachable, OutcomeUnknown)
 ADDRESS = "{}:8250"
+
+
+class WireRelay:
+    """fleet.elsewhere.Relay: one controller's way to the others."""
+
+    def __init__(self, mine: ControllerHost, others: Mapping[str, ControllerHost], network: Network) -> None:
+        self._mine = mine
+        self._others = others
+        self._network = network
+
+    async def perform(self, address: str, command: Command) -> CommandResult:
+        seconds = command.deadline_seconds + ANSWER_MARGIN_SECONDS
+        return await self._ask(address, lambda fleet: fleet.carry_out(command), seconds)
+
+    async def orient(self, address: str, mounts: Mounts) -> bool:
+        async def pass_on(fleet: Fleet) -> bool:
+            return fleet.pass_on(mounts)
+
+        return await self._ask(address, pass_on, TELL_SECONDS)
+
+    async def tell(self, address: str, wanted: PicturesWanted) -> Pictures:
+        async def tell(fleet: Fleet) -> Pictures:
+            return fleet.tell(wanted)
+
+        return await self._ask(address, tell, TELL_SECONDS)
+
+    async def _ask(self, address: str, question: Callable[[Fleet], Awaitable[T]], seconds: float) -> T:
+        other = self._others[address.partition(":")[0]]
+        answer = sim_loop().create_future()
+        sim_loop().of_nobody_later(self._network.way_seconds(), self._ring, other, question, answer)
+        try:
+            async with asyncio.timeout(seconds):
+                return cast(T, await answer)
+        except TimeoutError as error:
+            raise Unavailable(f"{other.name} did not answer within {seconds:g} s") from error
+
+    def _ring(
+        self, other: ControllerHost, question: Callable[[Fleet], Awaitable[T]], answer: asyncio.Future[T]
+    ) -> None:
+        if self._network.is_open(self._mine.name, other.name) and not answer.done():
+            if other.cloud is None or other.process is None or not other.process.alive:
+                answer.set_exception(Unavailable(f"{other.name} is not there"))
+            else:
+                other.process.spawn(self._answer(other, other.cloud.fleet, question, answer))
+
+    async def _answer(
+        self,
+        other: ControllerHost,
+        fleet: Fleet,
+        question: Callable[[Fleet], Awaitable[T]],
+        answer: asyncio.Future[T],
+    ) -> None:
+        said = await question(fleet)
+        if is_of_the_living() and self._network.is_open(other.name, self._mine.name):
+            sim_loop().of_nobody_later(self._network.way_seconds(), arrive, answer, said)
+
+
+def arrive(answer: asyncio.Future[T], said: T) -> None:
+    if not answer.done():
+        answer.set_result(said)
 
 
 class ControllerHost:
@@ -62,6 +130,22 @@ class ControllerHost:
         self._power = power
         self._agents = agents
         self._broke = broke
+        self._others: Mapping[str, ControllerHost] = {}
+        self._is_on = asyncio.Event()
+        self._is_on.set()
+
+    def meet(self, others: Mapping[str, ControllerHost]) -> None:
+        """All controllers by name."""
+        self._others = others
+
+    def switch(self, on: bool) -> None:
+        """Off: it is killed, and stays away."""
+        if on:
+            self._is_on.set()
+        else:
+            self._is_on.clear()
+            if self.process is not None and self.process.alive:
+                self.process.kill()
 
     def start(self) -> None:
         nobodys(sim_loop().create_task, self._keep_running())
@@ -80,6 +164,7 @@ class ControllerHost:
                 self._broke(self.name, error or RuntimeError("it ended"))
             process.alive = False
             await pause(RESTART_SECONDS)
+            await self._is_on.wait()
 
     async def _live(self, process: Process) -> None:
         store = cast(Store, SimulatedStore(self._database, self.way_to_database))
@@ -87,7 +172,7 @@ class ControllerHost:
         seconds = self._settings.controller_lease_seconds
         me = await join(store, ControllerId(self.name), self.name, address, seconds)
         cloud = assembly.a_cloud(store, me, self._settings, clock=self.clock, rng=self._rng, power=self._power)
-        cloud.fleet.controllers = (address,)
+        cloud.fleet.hear_through(WireRelay(self, self._others, self._network))
         await assembly.open_to_agents(cloud)
         sessions = self._sessions(cloud)
 

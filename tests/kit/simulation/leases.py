@@ -50,7 +50,7 @@ class SlotTrouble:
 class HarshSlots:
     """mainstay_agent.lease.ports.SlotStore."""
 
-    def __init__(self, world: HarshWorld, host: HarshHost, trouble: SlotTrouble) -> None:
+    def __init__(self, world: HarshWorld, host: HarshHost, trouble: Callable[[], SlotTrouble]) -> None:
         self._world = world
         self._host = host
         self._trouble = trouble
@@ -65,7 +65,7 @@ class HarshSlots:
         return self._as_it_was(sight)
 
     def _as_it_was(self, sight: Mapping[int, Slot]) -> Mapping[int, Slot]:
-        now, stale_seconds = sim_loop().time(), self._trouble.stale_seconds
+        now, stale_seconds = sim_loop().time(), self._trouble().stale_seconds
         self._sights.append((now, sight))
         if not stale_seconds:
             return sight
@@ -91,19 +91,19 @@ class HarshSlots:
         except (OSError, asyncio.CancelledError):
             self._perhaps_later(pool_id, land)
             raise
-        if self._trouble.write_errors and self._world.chance.random() < self._trouble.write_errors:
+        if self._trouble().write_errors and self._world.chance.random() < self._trouble().write_errors:
             self._perhaps_later(pool_id, land)
             raise OSError(f"{self._host.facts.name} could not write to pool {pool_id}")
         land()
 
     def _perhaps_later(self, pool_id: str, land: Callable[[], None]) -> None:
-        if self._world.chance.random() < self._trouble.landing:
+        if self._world.chance.random() < self._trouble().landing:
             self._world.land_late(frozenset((pool_id,)), land)
 
     async def _reach(self, pool_id: str) -> None:
         host, boot_id = self._host, self._host.boot_id
-        if self._trouble.slow_seconds:
-            await pause(self._world.chance.uniform(0, 2 * self._trouble.slow_seconds))
+        if self._trouble().slow_seconds:
+            await pause(self._world.chance.uniform(0, 2 * self._trouble().slow_seconds))
         condition = await host.until_storage_answers((pool_id,))
         if condition is StorageCondition.FAILS or not alive_since(host, boot_id):
             raise OSError(f"{host.facts.name} cannot reach pool {pool_id}")

@@ -21,7 +21,14 @@ from tests.kit.virtual_time import NothingWillHappen, VirtualTimeLoop
 T = TypeVar("T")
 
 _PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
+STEPS_AT_ONE_MOMENT_MAX = 50_000
+STEPS_MAX = 1_000_000  # of one run; an ordinary one has thirty thousand
+
 _NOBODY = contextvars.Context()  # nobody's: the wires, the disks, the passing of time
+
+
+class TimeStandsStill(RuntimeError):
+    """Something is done again and again, and never waits."""
 
 
 class SimulationLoop(VirtualTimeLoop):
@@ -35,6 +42,7 @@ class SimulationLoop(VirtualTimeLoop):
         self._timers = itertools.count()
         self.tasks_made = itertools.count()
         self.steps = 0
+        self._steps_by_now = 0
         self.set_task_factory(_numbered)  # type: ignore[arg-type]
 
     def call_soon(  # type: ignore[override]
@@ -71,12 +79,15 @@ class SimulationLoop(VirtualTimeLoop):
             if not later:
                 raise NothingWillHappen
             self._virtual_now = max(self._virtual_now, later[0][0])
+            self._steps_by_now = self.steps
         while later and later[0][0] <= self._virtual_now:
             self._due.append(heapq.heappop(later)[2])
         batch, self._due = self._due, []
         if len(batch) > 1:
             self._chance.shuffle(batch)
         self.steps += len(batch)
+        if self.steps - self._steps_by_now > STEPS_AT_ONE_MOMENT_MAX or self.steps > STEPS_MAX:
+            raise TimeStandsStill(f"at {self._virtual_now} s: {batch[0]!r}")
         for handle in batch:
             if handle._cancelled:
                 continue

@@ -135,32 +135,31 @@ class Machine:
     def _start_services(self, boot_id: str) -> None:
         if alive_since(self.host, boot_id):
             self._agent_memory, self._hosts_memory = KeptBytes(), KeptBytes()
-            for service in (self._lease_daemon, self._agent):
-                nobodys(sim_loop().create_task, self._keep_running(service, boot_id))
+            for name, service in (("leased", self._lease_daemon), ("agent", self._agent)):
+                nobodys(sim_loop().create_task, self._keep_running(name, service, boot_id))
 
-    async def _keep_running(self, service: Callable[[Process], Coroutine[Any, Any, None]], boot_id: str) -> None:
-        name = f"{service.__name__.strip('_').replace('_', ' ')} of {self.host.host_id}"
+    async def _keep_running(self, name: str, service: Callable[[], Coroutine[Any, Any, None]], boot_id: str) -> None:
         while alive_since(self.host, boot_id):
-            process = Process(name)
+            process = Process(f"{name} of {self.host.host_id}")
+            setattr(self, name, process)
             if self.host.is_stalled:
                 process.pause()
-            ended = process.start(service(process))
+            ended = process.start(service())
             await asyncio.wait((ended,))
             if process.alive and not ended.cancelled():
-                self._broke(name, ended.exception() or RuntimeError("it ended"))
+                self._broke(process.name, ended.exception() or RuntimeError("it ended"))
             process.alive = False
             await pause(RESTART_SECONDS)
 
     # --- the lease daemon ---
 
-    async def _lease_daemon(self, process: Process) -> None:
+    async def _lease_daemon(self) -> None:
         ports = AreaPorts(
-            slots=HarshSlots(self._world, self.host, self.slot_trouble),
+            slots=HarshSlots(self._world, self.host, lambda: self.slot_trouble),
             killer=HarshKiller(self._world, self.host),
             watchdog=HarshWatchdog(self._world, self.host),
             memory=self._lease_memory,
         )
-        self.leased = process
         self._lease_area = area = LocalLeaseArea(ports, self.clock, AreaSettings(idle_seconds=IDLE_SECONDS))
         self._connect()
         try:
@@ -181,8 +180,7 @@ class Machine:
 
     # --- the agent ---
 
-    async def _agent(self, process: Process) -> None:
-        self.agent = process
+    async def _agent(self) -> None:
         self._area = area = AreaOverSocket()
         self._connect()
         driver = SimulatedDriver(self._world, [self.host.host_id])

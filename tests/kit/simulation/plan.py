@@ -21,6 +21,7 @@ class Happening:
     begin: Callable[[SimulatedCloud], None]
     end: Callable[[SimulatedCloud], None] | None = None
     seconds: float = 0.0
+    kind: str = ""
 
 
 PATIENT = Settings(
@@ -46,6 +47,9 @@ class Plan:
     fence_policy: str = "keep"
     bmcs: bool = False
     clock_rates: tuple[float, ...] = ()  # of hosts, then of their watchdogs, then of controllers; as long as it goes
-    heal_at: float = 60.0
+    without_watchdog: frozenset[str] = frozenset()
+    heal_at: float = 90.0
+    is_harmless: bool = False  # nothing happens that may cost a guest its life
+    must_settle: bool = True  # all has to be well some time after healing
     happenings: tuple[Happening, ...] = ()
     settings: Settings = field(default_factory=lambda: PATIENT)

@@ -15,6 +15,9 @@ class Story:
     def tell(self, who: str, what: str) -> None:
         self.lines.append((sim_loop().time(), who, what))
 
+    def hear(self, who: str, what: str, error: BaseException | None) -> None:
+        self.tell(who, f"  {what}" + (f" ({error!r})" if error is not None else ""))
+
     def digest(self) -> str:
         text = "\n".join(f"{at!r} {who} {what}" for at, who, what in self.lines)
         return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -41,7 +41,9 @@ class HarshWorld(SimulatedWorld):
         self.chance = chance
         self.tell: Callable[[str, str], None] = lambda _who, _what: None
         self.on_power: Callable[[HarshHost], None] = lambda _host: None
-        self.on_end: Callable[[HarshHost, Copy, StopCause], None] = lambda _host, _copy, _cause: None
+        self.on_copy: Callable[[HarshHost, Copy], None] = lambda _host, _copy: None
+        self.on_end: Callable[[HarshHost, Copy, StopCause, str], None] = lambda *_: None
+        self.on_violation: Callable[[str], None] = lambda _what: None
         self.still_pools: set[str] = set()
         self._held_by_pool: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self._watchdog_fires_at: dict[str, float] = {}
@@ -90,6 +92,9 @@ class HarshWorld(SimulatedWorld):
             sim_loop().of_nobody_later(self.chance.uniform(0, 0.01), landing)
         for host in self.hosts.values():
             host.set_storage(StorageCondition.OK, pool_id)
+
+    def _violated(self, vm_id: str, what: str) -> None:
+        self.on_violation(f"{vm_id}: {what}")
 
     # --- what lands late ---
 
@@ -162,8 +167,12 @@ class HarshHost(SimulatedHost):
         disturbed = self._worst_storage(copy.spec.pool_ids) is not StorageCondition.OK
         if was_writing and (cause is StopCause.VANISHED or (cause is StopCause.CRASHED and disturbed)):
             self.world.land_late(copy.spec.pool_ids, self.world.late_write_of(self, copy))
-        self.world.on_end(self, copy, cause)
+        self.world.on_end(self, copy, cause, detail)
         super()._end(copy, cause, detail)
+
+    def changed(self, copy: Copy) -> None:
+        self.world.on_copy(self, copy)
+        super().changed(copy)
 
     def _tell(self, event: DriverEvent) -> None:
         chance = self.world.chance

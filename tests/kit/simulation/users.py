@@ -1,0 +1,88 @@
+"""Users, who go on using the cloud while it burns: each asks some controller that lives, and takes no for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from mainstay_controller.domain.ids import HostId, VmId
+from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
+from mainstay_controller.domain.records import Job
+from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
+from mainstay_controller.operations.choose_host import Wish
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import OperationError
+from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.jobs import Asker
+from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
+from tests.kit.simulation.faults import Scene
+from tests.kit.simulation.furniture import OFFERING, TEMPLATE, ZONE
+from tests.kit.simulation.plan import Happening
+
+if TYPE_CHECKING:
+    from tests.kit.simulation.cloud import SimulatedCloud
+
+USER = Asker(account_id=ADMIN_ACCOUNT_ID, user_id=ADMIN_USER_ID)
+NO = (OperationError, ForbiddenTransition, NotFound, Stale, OutcomeUnknown, Unreachable)
+
+Request = Callable[[Cloud], Awaitable[Job]]
+
+
+def asks(scene: Scene, name: str, request: Request) -> Happening:
+    return scene.once(f"a user asks: {name}", lambda cloud: ask(cloud, request))
+
+
+def ask(cloud: SimulatedCloud, request: Request) -> None:
+    living = [each for each in cloud.controllers.values() if each.lives()]
+    if not living:
+        return
+    controller = cloud.chance.choice(living)
+    assert controller.cloud is not None
+    assert controller.process is not None
+    controller.process.spawn(_ask(cloud, controller.cloud, request))
+
+
+async def _ask(cloud: SimulatedCloud, at: Cloud, request: Request) -> None:
+    try:
+        job = await request(at)
+    except NO as error:
+        cloud.story.tell("user", f"is told: {error!r}")
+    else:
+        cloud.story.tell("user", f"has a job: {job.command} of {job.instance_id}")
+
+
+def deploys(scene: Scene) -> Happening:
+    new = deploy_vm.NewVm(
+        zone_id=ZONE,
+        service_offering_id=OFFERING,
+        template_id=TEMPLATE,
+        account_id=ADMIN_ACCOUNT_ID,
+        domain_id=ROOT_DOMAIN_ID,
+        wish=Wish(by_root=True),
+    )
+    return asks(scene, "deploy another", lambda cloud: deploy_vm.begin(new, USER, cloud))
+
+
+def starts(scene: Scene) -> Happening:
+    vm = VmId(scene.vm())
+    return asks(scene, f"start {vm}", lambda cloud: start_vm.begin(vm, Wish(by_root=True), USER, cloud))
+
+
+def stops(scene: Scene) -> Happening:
+    vm, forced = VmId(scene.vm()), scene.chance.random() < 0.5
+    return asks(scene, f"stop {vm}", lambda cloud: stop_vm.begin(vm, USER, cloud, forced=forced))
+
+
+def reboots(scene: Scene) -> Happening:
+    vm = VmId(scene.vm())
+    return asks(scene, f"reboot {vm}", lambda cloud: reboot_vm.begin(vm, USER, cloud))
+
+
+def destroys(scene: Scene) -> Happening:
+    vm, expunge = VmId(scene.vm()), scene.chance.random() < 0.5
+    return asks(scene, f"destroy {vm}", lambda cloud: destroy_vm.begin(vm, USER, cloud, expunge=expunge))
+
+
+def migrates(scene: Scene) -> Happening:
+    vm, host = VmId(scene.vm()), HostId(scene.host())
+    return asks(scene, f"migrate {vm} to {host}", lambda cloud: migrate_vm.begin(vm, USER, cloud, host_id=host))

@@ -1,0 +1,192 @@
+"""Watches the promises while a run goes on, and looks at the end whether all is as users want it.
+
+The watcher sees what nobody in the cloud sees: every copy on every machine, and every row in the moment it is committed.  It judges by
+that truth and by nothing that the code under test says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mainstay_agent.drivers.simulated.copies import Copy
+from mainstay_controller.domain.records import Decision, Host, Incident, Job, Vm
+from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, VmState
+from mainstay_proto.messages import StopCause
+from tests.kit.simulation.loop import sim_loop
+
+if TYPE_CHECKING:
+    from tests.kit.simulation.cloud import SimulatedCloud
+    from tests.kit.simulation.world import HarshHost
+
+AT_REST = (VmState.STOPPED, VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR)
+STOPS = ("stopVirtualMachine", "destroyVirtualMachine")
+STARTS = ("startVirtualMachine", "deployVirtualMachine")
+KILLED = (StopCause.FENCED, StopCause.VANISHED, StopCause.CRASHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """`promise` is short and stable; findings are sorted by it."""
+
+    promise: str
+    what: str
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.what} ({self.at:.3f} s)"
+
+
+@dataclass(slots=True)
+class Watch:
+    """`harmless`: in this run nothing happens that may cost a guest its life."""
+
+    cloud: SimulatedCloud
+    harmless: bool = False
+    violations: list[Violation] = field(default_factory=list)
+    starts: int = 0
+    deaths: int = 0
+    _vms: dict[str, Vm] = field(default_factory=dict)
+    _others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    excused: set[str] = field(
+        default_factory=set
+    )  # guests hurt on purpose: shut down from inside, destroyed by an outsider
+
+    def broken(self, promise: str, what: str) -> None:
+        self.violations.append(Violation(promise, what, sim_loop().time()))
+        self.cloud.story.tell("PROMISE", f"BROKEN: {promise}: {what}")
+
+    # --- rows, as they are committed ---
+
+    def rows_changed(self) -> None:
+        tables = self.cloud.database.rows.tables
+        for id, vm in tables["vms"].items():
+            before = self._vms.get(id)
+            if vm is not before:
+                self._vms[id] = vm
+                self._vm_changed(before, vm)
+        for name in ("hosts", "incidents", "jobs", "decisions"):
+            known = self._others.setdefault(name, {})
+            for id, row in tables[name].items():
+                before = known.get(id)
+                if row is not before:
+                    known[id] = row
+                    self._told(before, row)
+
+    def _vm_changed(self, before: Vm | None, vm: Vm) -> None:
+        if before is None:
+            return
+        if vm.epoch < before.epoch:
+            self.broken("epochs rise", f"{vm.id}: {before.epoch} -> {vm.epoch}")
+        if before.host_id is not None and vm.host_id != before.host_id:
+            self._taken_off(before)
+        if (before.state, before.epoch, before.host_id) != (vm.state, vm.epoch, vm.host_id):
+            where = f" on {vm.host_id}" if vm.host_id else ""
+            self.cloud.story.tell(vm.id, f"{before.state} -> {vm.state}, epoch {vm.epoch}{where}")
+
+    def _taken_off(self, vm: Vm) -> None:
+        host = self.cloud.host(str(vm.host_id))
+        copy = host.living(vm.id)
+        if copy is not None and copy.spec.epoch <= vm.epoch and copy.executes:
+            self.broken(
+                "no start without proof", f"{vm.id} is taken off {vm.host_id}, where epoch {copy.spec.epoch} runs"
+            )
+
+    def _told(self, before: Any, row: Any) -> None:
+        tell = self.cloud.story.tell
+        match row:
+            case Host() if before is not None and before.state is not row.state:
+                tell(row.id, f"is {row.state} (was {before.state})")
+            case Incident() if before is None or before.phase is not row.phase:
+                about = row.vm_id or row.host_id
+                tell(f"incident {about}", f"{row.phase}: {row.timeline[-1]['text'] if row.timeline else row.trigger}")
+            case Decision() if before is None or before.outcome is not row.outcome:
+                tell(f"decision {row.vm_id}", f"{row.outcome}: {row.rule}")
+            case Job() if before is None or before.state is not row.state:
+                tell(f"job {row.instance_id}", f"{row.command}: {row.state} {row.result.get('errortext', '')}".rstrip())
+            case _:
+                pass
+
+    def _is_stopped_by_user(self, vm_id: str) -> bool:
+        """A stop has succeeded, and no start was asked for after it."""
+        jobs = [job for job in self.cloud.database.rows.tables["jobs"].values() if job.instance_id == vm_id]
+        stops = [job.created for job in jobs if job.command in STOPS and job.state is JobState.SUCCEEDED]
+        starts = [job.created for job in jobs if job.command in STARTS]
+        return bool(stops) and max(stops) > max(starts, default=min(stops) - timedelta(1))
+
+    # --- copies ---
+
+    def copy_changed(self, host: HarshHost, copy: Copy) -> None:
+        """A copy appeared or changed its state."""
+        vm_id = copy.spec.vm_id
+        self.cloud.story.tell(host.host_id, f"{vm_id} epoch {copy.spec.epoch} is {copy.state}")
+        if not copy.executes:
+            return
+        self.starts += 1
+        vm = self._vms.get(vm_id)
+        if self._is_stopped_by_user(vm_id):
+            self.broken("what the user stopped stays stopped", f"{vm_id} runs on {host.host_id}")
+        if vm is not None and host.host_id not in (vm.host_id, vm.target_host_id):
+            self.broken(
+                "no start without proof", f"{vm_id} starts on {host.host_id}; its row says {vm.host_id} ({vm.state})"
+            )
+
+    def copy_ended(self, host: HarshHost, copy: Copy, cause: StopCause, detail: str) -> None:
+        self.cloud.story.tell(
+            host.host_id, f"{copy.spec.vm_id} epoch {copy.spec.epoch} ends: {cause} {detail}".rstrip()
+        )
+        if not copy.incoming:
+            self.deaths += 1
+        if self.harmless and copy.executes and cause in KILLED:
+            self.broken(
+                "an outage of one channel kills nobody", f"{copy.spec.vm_id} on {host.host_id}: {cause} {detail}"
+            )
+
+    def written_twice(self, what: str) -> None:
+        self.broken("at most one writer", what)
+
+    # --- the end ---
+
+    def what_is_wrong(self) -> list[str]:
+        """Empty: every guest is as its user wants it, and nothing is left half done."""
+        tables = self.cloud.database.rows.tables
+        return [
+            *(wrong for vm in tables["vms"].values() for wrong in self._wrong_with_vm(vm)),
+            *(f"{host.id} is {host.state}" for host in tables["hosts"].values() if host.state is not HostState.UP),
+            *(
+                f"job {job.command} of {job.instance_id} is pending: {job.phase}"
+                for job in tables["jobs"].values()
+                if job.state is JobState.PENDING
+            ),
+            *(
+                f"incident of {incident.vm_id or incident.host_id} is {incident.phase}"
+                for incident in tables["incidents"].values()
+                if incident.phase is not IncidentPhase.CLOSED
+            ),
+            *(
+                f"decision about {each.vm_id} is {each.outcome}"
+                for each in tables["decisions"].values()
+                if not each.closed
+            ),
+        ]
+
+    def _wrong_with_vm(self, vm: Vm) -> Iterator[str]:
+        copies = [
+            (host.host_id, copy) for host in self.cloud.world.hosts.values() if (copy := host.living(vm.id)) is not None
+        ]
+        said = f"{vm.id} is {vm.state} on {vm.host_id} (epoch {vm.epoch})"
+        if vm.state is VmState.RUNNING:
+            right = [(vm.host_id, vm.epoch, True)]
+            if [(where, copy.spec.epoch, copy.executes) for where, copy in copies] != right:
+                yield f"{said}, but there is {_in_words(copies)}"
+        elif vm.state not in AT_REST:
+            yield said
+        elif copies:
+            yield f"{said}, but there is {_in_words(copies)}"
+        elif vm.wanted_running and vm.ha_enabled and vm.id not in self.excused and vm.removed is None:
+            yield f"{said}, but wanted"
+
+
+def _in_words(copies: list[tuple[str, Copy]]) -> str:
+    return ", ".join(f"epoch {copy.spec.epoch} {copy.state} on {where}" for where, copy in copies) or "none"
