@@ -21,10 +21,12 @@ from mainstay_controller.api.registry import AnswerKind, Command, Entry
 from mainstay_controller.domain.records import Json
 from mainstay_controller.operations.errors import (
     InsufficientCapacity,
+    LimitReached,
     OperationError,
     PermissionDenied,
     ResourceInUse,
     ResourceUnavailable,
+    ShutdownTriggered,
 )
 
 REFUSALS: tuple[type[OperationError], ...] = (
@@ -34,8 +36,10 @@ REFUSALS: tuple[type[OperationError], ...] = (
     Malformed,
     BadParameter,
     UnknownCommand,
+    ShutdownTriggered,
     OperationError,
     PermissionDenied,
+    LimitReached,
     InsufficientCapacity,
     ResourceUnavailable,
     ResourceInUse,

@@ -9,9 +9,11 @@ from jsonschema import Draft202012Validator
 from mainstay_cli.client import signature
 from mainstay_controller.api.commands import ALL
 from mainstay_controller.api.openapi import document
+from mainstay_controller.operations.errors import OperationError
 from tests.kit.api import ApiClient, an_api
 
 DOCUMENT: Any = document(ALL, version="1")
+DOCUMENTED: Any = DOCUMENT["components"]["schemas"]["Refusal"]["properties"]
 
 
 async def by_path(api: ApiClient, command: str, method: str = "GET", **parameters: str) -> tuple[int, Any]:
@@ -52,6 +54,16 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
         assert name in DOCUMENT["components"][kind]
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+def test_every_refusal_there_is_has_its_code_in_it() -> None:
+    refusals = {OperationError}
+    while more := {each for one in refusals for each in one.__subclasses__()} - refusals:
+        refusals |= more
+
+    documented = DOCUMENTED["errorcode"]["enum"]
+
+    assert {each.errorcode for each in refusals} == set(documented)
 
 
 async def test_it_is_served_to_everybody() -> None:
