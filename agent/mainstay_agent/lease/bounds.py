@@ -46,8 +46,15 @@ def hold_over_after(profile: LeaseProfile) -> float:
 
 
 def drained_after(profile: LeaseProfile) -> float:
-    """How long after its last guest was seen gone a lease is dropped: delta for what that guest wrote last, and the tick."""
+    """From when the last guest was seen gone until its lease is dropped: delta, for what that guest wrote last, and the tick."""
     return profile.late_io_seconds + profile.poll_seconds
+
+
+def claimed_after(profile: LeaseProfile) -> float:
+    """How long a host looks at a slot that another boot wrote before it takes it over in a new generation.
+
+    Two renewals tell an earlier boot of its own from a living twin; and what guests of that earlier boot wrote last must have landed."""
+    return max(2 * profile.renew_seconds, drained_after(profile))
 
 
 def takeover_after(profile: LeaseProfile) -> float:

@@ -15,7 +15,6 @@ from mainstay_proto.messages import LeaseProfile, PoolLease
 
 PENDING_HOLDS_MAX = 8
 INTRUSIONS_MAX = 2
-CLAIM_RENEWALS = 2
 
 
 class Claim(StrEnum):
@@ -143,7 +142,7 @@ class Tenure:
                 return replace(self, claim=Claim.WATCHED, stranger=owner, watched_since=now)
             case Claim.WATCHED if owner != self.stranger:
                 return replace(self, claim=Claim.CONTESTED)
-            case Claim.WATCHED if now - self.watched_since >= CLAIM_RENEWALS * profile.renew_seconds:
+            case Claim.WATCHED if now - self.watched_since >= bounds.claimed_after(profile):
                 return self._owned_after(slot)
             case Claim.OWNED if not is_ours and owner != self.stranger:
                 return self._intruded(owner)
