@@ -17,7 +17,7 @@ from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Decision, Host, Vm
-from mainstay_controller.domain.states import DecisionOutcome, HostState
+from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase
 from mainstay_controller.fleet.news import GuestNote, News
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.operations.casebook import (
@@ -141,8 +141,7 @@ async def _answer(finding: Finding, vm_id: VmId, vm: Vm | None, host: Host, clou
         case Adopt():
             return await _adopt(vm, host, cloud)
         case Missing():
-            await _miss(vm, finding, cloud)
-            return True
+            return await _miss(vm, finding, cloud)
         case never:
             assert_never(never)
 
@@ -189,12 +188,16 @@ async def _adopt(vm: Vm, host: Host, cloud: Cloud) -> bool:
     return True
 
 
-async def _miss(vm: Vm, missing: Missing, cloud: Cloud) -> None:
+async def _miss(vm: Vm, missing: Missing, cloud: Cloud) -> bool:
+    """An incident that is past its investigation knows nothing of this: it is to be over first."""
     async with cloud.store.transaction() as store:
-        row = await store.vms.by_id(vm.id)
-        if row.version == vm.version and await incident_of_vm(store, vm.id) is None:
+        row, known = await store.vms.by_id(vm.id), await incident_of_vm(store, vm.id)
+        if row.version != vm.version or (known is not None and known.phase is IncidentPhase.RECOVERING):
+            return False
+        if known is None:
             await open_vm_incident(store, vm, missing, cloud)
     cloud.fleet.bells.ring(INCIDENTS)
+    return True
 
 
 async def _alarm(text: str, key: str, host: Host, cloud: Cloud) -> None:

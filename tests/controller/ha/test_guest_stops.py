@@ -85,3 +85,20 @@ async def test_a_crashed_guest_without_ha_is_shown_stopped() -> None:
 
         vm = await site.row("plain")
         assert (vm.state, vm.stop_reason) == (VmState.STOPPED, "its offering does not ask for HA")
+
+
+async def test_a_guest_that_stops_while_its_last_recovery_is_being_closed_is_not_overlooked() -> None:
+    async with a_whole_cloud(hosts=2) as site:
+        await site.vm("v1", on="h1")
+        site.world.destroy_by_outsider("v1")
+
+        async def runs_again() -> bool:
+            return (await site.row("v1")).epoch == 2 and bool(site.writers("v1"))
+
+        await site.until(runs_again, 30)
+        site.world.shut_down_guest("v1")
+        await site.passes(15)
+
+        vm = await site.row("v1")
+        assert (vm.state, vm.host_id) == (VmState.STOPPED, None)
+        await site.until_closed()
