@@ -1,7 +1,6 @@
-"""All hosts as seen from this controller: verbs to order them about, and their newest picture.
+"""All hosts as seen from this controller: their sessions, their newest picture, and who else among the controllers holds them.
 
-The promise: a verb returns Done, Refused, Failed or Unknown and never guesses; `command_id` makes it idempotent, so that a caller who runs
-again after a crash repeats the same id.  A Refused `not-connected` says that *this* call sent nothing; an earlier one with that id may have.
+What hosts are ordered to do with guests and disks is in `verbs`.
 
 The limits: everything here is in memory.  What was learnt becomes rows through operations, which `inbox` wakes."""
 
@@ -13,13 +12,11 @@ from dataclasses import dataclass
 from mainstay_controller.domain.ha.case import LeaseTiming
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
-from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId, VmId
-from mainstay_controller.domain.records import Volume
+from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId
 from mainstay_controller.fleet.bells import Bells
 from mainstay_controller.fleet.commands import OrdersUnderWay, not_sent, outcome_of, unanswered
 from mainstay_controller.fleet.elsewhere import Elsewhere, Relay
-from mainstay_controller.fleet.gate import Gate, HostArrival, Mount, Orientation, TurnedAway
-from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
+from mainstay_controller.fleet.gate import Gate, HostArrival, Orientation, TurnedAway
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Outcome
@@ -28,6 +25,7 @@ from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
 from mainstay_controller.fleet.translate import arrival, guest_seen
+from mainstay_controller.fleet.verbs import MigrationStep, Verbs, pool_mount
 from mainstay_proto import messages as m
 from mainstay_proto.peers import Pictures, PicturesWanted
 from mainstay_proto.profiles import PROFILES, outlast
@@ -49,13 +47,7 @@ class SessionTiming:
     ping_timeout_factor: float = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationStep:
-    percent: int
-    phase: str
-
-
-class Fleet:
+class Fleet(Verbs):
     def __init__(
         self,
         *,
@@ -65,6 +57,7 @@ class Fleet:
         timing: SessionTiming | None = None,
         power: PowerControllers | None = None,
     ) -> None:
+        super().__init__()
         self.inbox = Inbox()
         self.power = power or PowerControllers({})
         self.controllers: tuple[str, ...] = ()  # host:port of all controllers, told to agents in Welcome
@@ -80,7 +73,6 @@ class Fleet:
         self._holds = Holds()
         self._leads_until = float("-inf")
         self._profiles: dict[HostId, m.LeaseProfile] = {}
-        self._migrations: dict[str, MigrationStep] = {}
         self._telling = Telling(f"{controller_id}@{clock.monotonic()}", self._hosts)
         self._elsewhere = Elsewhere()
         self._relay: Relay | None = None
@@ -89,148 +81,7 @@ class Fleet:
         """Until then every agent is asked to come again."""
         self._gate = gate
 
-    # --- guests -------------------------------------------------------------------------------------------------------
-
-    async def start_guest(
-        self, host_id: HostId, guest: GuestOrder, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        """Given under the boot in the VM's row and the leases of this moment: later ones refuse it."""
-        spec = guest_spec(guest)
-        tenure = self._tenure(host_id, spec, guest.vm.host_boot_id)
-        return await self._order(host_id, m.StartGuest(spec=spec, tenure=tenure), command_id, deadline_seconds)
-
-    async def stop_guest(
-        self,
-        host_id: HostId,
-        vm_id: VmId,
-        epoch: int,
-        *,
-        forced: bool = False,
-        grace_seconds: float = 60.0,
-        command_id: str,
-        deadline_seconds: float,
-    ) -> Outcome:
-        """Done only when the guest is certainly gone, or was not there; its standing authority is void from then on."""
-        order = m.StopGuest(vm_id=vm_id, epoch=epoch, forced=forced, grace_seconds=grace_seconds)
-        return await self._order(host_id, order, command_id, deadline_seconds)
-
-    async def reboot_guest(
-        self,
-        host_id: HostId,
-        vm_id: VmId,
-        epoch: int,
-        *,
-        forced: bool = False,
-        command_id: str,
-        deadline_seconds: float,
-    ) -> Outcome:
-        order = m.RebootGuest(vm_id=vm_id, epoch=epoch, forced=forced)
-        return await self._order(host_id, order, command_id, deadline_seconds)
-
-    async def pause_guest(
-        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        return await self._order(host_id, m.PauseGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
-    async def resume_guest(
-        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        return await self._order(host_id, m.ResumeGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
-    async def forget_guest(
-        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        """Done: it does not run there and will not by itself.  Refused `running`: it does."""
-        return await self._order(host_id, m.ForgetGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
-    async def query_guests(
-        self, host_id: HostId, vm_ids: tuple[VmId, ...] = (), *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        """Done.guests: those of `vm_ids` (none: all) that the host knows.  Done without a guest: it is not there."""
-        return await self._order(host_id, m.QueryGuests(vm_ids=vm_ids), command_id, deadline_seconds)
-
-    # --- migration ----------------------------------------------------------------------------------------------------
-
-    async def prepare_incoming(
-        self, target_id: HostId, guest: GuestOrder, source_id: HostId, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        """`guest.vm.epoch` is the epoch handed over: the source's + 1."""
-        spec = guest_spec(guest)
-        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=self._tenure(target_id, spec, None))
-        return await self._order(target_id, order, command_id, deadline_seconds)
-
-    async def migrate_guest(
-        self,
-        source_id: HostId,
-        vm_id: VmId,
-        epoch: int,
-        *,
-        target_epoch: int,
-        target_id: HostId,
-        target_url: str,
-        bandwidth_mib: int | None = None,
-        command_id: str,
-        deadline_seconds: float,
-    ) -> Outcome:
-        order = m.MigrateGuest(
-            vm_id=vm_id,
-            epoch=epoch,
-            target_epoch=target_epoch,
-            target_host_id=target_id,
-            target_url=target_url,
-            bandwidth_mib=bandwidth_mib,
-        )
-        outcome = await self._order(source_id, order, command_id, deadline_seconds)
-        self._migrations.pop(command_id, None)
-        return outcome
-
-    def migration_step(self, command_id: str) -> MigrationStep | None:
-        """The newest word about a migration under way."""
-        return self._migrations.get(command_id)
-
-    async def abort_migration(
-        self, source_id: HostId, vm_id: VmId, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        return await self._order(source_id, m.AbortMigration(vm_id=vm_id), command_id, deadline_seconds)
-
-    async def cancel_incoming(
-        self, target_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        """Done: it is not there and will not come.  Refused `running`: it arrived."""
-        return await self._order(target_id, m.CancelIncoming(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
-    # --- storage ------------------------------------------------------------------------------------------------------
-
-    async def prepare_volume(
-        self,
-        host_id: HostId,
-        volume: Volume,
-        mount_path: str,
-        *,
-        template_path: str | None = None,
-        command_id: str,
-        deadline_seconds: float,
-    ) -> Outcome:
-        disk = disk_of(volume, mount_path, template_path)
-        return await self._order(host_id, m.PrepareVolume(disk=disk), command_id, deadline_seconds)
-
-    async def remove_volume(
-        self, host_id: HostId, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        disk = disk_of(volume, mount_path, None)
-        return await self._order(host_id, m.RemoveVolume(disk=disk), command_id, deadline_seconds)
-
-    async def check_pool(
-        self,
-        host_id: HostId,
-        mount: Mount,
-        *,
-        image_path: str | None = None,
-        command_id: str,
-        deadline_seconds: float,
-    ) -> Outcome:
-        order = m.CheckPool(mount=pool_mount(mount), image_path=image_path)
-        return await self._order(host_id, order, command_id, deadline_seconds)
+    # --- pools and slots ----------------------------------------------------------------------------------------------
 
     async def orient(self, host_id: HostId, orientation: Orientation) -> bool:
         """Tell a live host its pools anew; False when it is not live: it will be told when it comes."""
@@ -675,11 +526,3 @@ def say(session: AgentSession, down: m.Down) -> bool:
     except Unavailable:
         return False
     return True
-
-
-def pool_mount(mount: Mount) -> m.PoolMount:
-    return m.PoolMount(pool_id=mount.pool_id, path=mount.path, slot=mount.slot, shared=mount.shared)
-
-
-def disk_of(volume: Volume, mount_path: str, template_path: str | None) -> m.DiskSpec:
-    return disk_spec(volume, {PoolId(volume.pool_id or ""): mount_path}, template_path)

@@ -1,0 +1,186 @@
+"""What hosts can be ordered to do with guests and disks.
+
+The promise: a verb returns Done, Refused, Failed or Unknown and never guesses; `command_id` makes it idempotent, so that a caller who runs
+again after a crash repeats the same id.  A Refused `not-connected` says that *this* call sent nothing; an earlier one with that id may have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
+from mainstay_controller.domain.records import Volume
+from mainstay_controller.fleet.gate import Mount
+from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
+from mainstay_controller.fleet.outcome import Outcome
+from mainstay_proto import messages as m
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStep:
+    percent: int
+    phase: str
+
+
+class Verbs(ABC):
+    """Over whatever carries an order to its host."""
+
+    def __init__(self) -> None:
+        self._migrations: dict[str, MigrationStep] = {}
+
+    @abstractmethod
+    async def _order(self, host_id: HostId, order: m.Order, command_id: str, deadline_seconds: float) -> Outcome: ...
+
+    @abstractmethod
+    def _tenure(self, host_id: HostId, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure | None: ...
+
+    # --- guests -------------------------------------------------------------------------------------------------------
+
+    async def start_guest(
+        self, host_id: HostId, guest: GuestOrder, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Given under the boot in the VM's row and the leases of this moment: later ones refuse it."""
+        spec = guest_spec(guest)
+        tenure = self._tenure(host_id, spec, guest.vm.host_boot_id)
+        return await self._order(host_id, m.StartGuest(spec=spec, tenure=tenure), command_id, deadline_seconds)
+
+    async def stop_guest(
+        self,
+        host_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        forced: bool = False,
+        grace_seconds: float = 60.0,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        """Done only when the guest is certainly gone, or was not there; its standing authority is void from then on."""
+        order = m.StopGuest(vm_id=vm_id, epoch=epoch, forced=forced, grace_seconds=grace_seconds)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def reboot_guest(
+        self,
+        host_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        forced: bool = False,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.RebootGuest(vm_id=vm_id, epoch=epoch, forced=forced)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def pause_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(host_id, m.PauseGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def resume_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(host_id, m.ResumeGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def forget_guest(
+        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: it does not run there and will not by itself.  Refused `running`: it does."""
+        return await self._order(host_id, m.ForgetGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def query_guests(
+        self, host_id: HostId, vm_ids: tuple[VmId, ...] = (), *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done.guests: those of `vm_ids` (none: all) that the host knows.  Done without a guest: it is not there."""
+        return await self._order(host_id, m.QueryGuests(vm_ids=vm_ids), command_id, deadline_seconds)
+
+    # --- migration ----------------------------------------------------------------------------------------------------
+
+    async def prepare_incoming(
+        self, target_id: HostId, guest: GuestOrder, source_id: HostId, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """`guest.vm.epoch` is the epoch handed over: the source's + 1."""
+        spec = guest_spec(guest)
+        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=self._tenure(target_id, spec, None))
+        return await self._order(target_id, order, command_id, deadline_seconds)
+
+    async def migrate_guest(
+        self,
+        source_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        *,
+        target_epoch: int,
+        target_id: HostId,
+        target_url: str,
+        bandwidth_mib: int | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.MigrateGuest(
+            vm_id=vm_id,
+            epoch=epoch,
+            target_epoch=target_epoch,
+            target_host_id=target_id,
+            target_url=target_url,
+            bandwidth_mib=bandwidth_mib,
+        )
+        outcome = await self._order(source_id, order, command_id, deadline_seconds)
+        self._migrations.pop(command_id, None)
+        return outcome
+
+    def migration_step(self, command_id: str) -> MigrationStep | None:
+        """The newest word about a migration under way."""
+        return self._migrations.get(command_id)
+
+    async def abort_migration(
+        self, source_id: HostId, vm_id: VmId, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        return await self._order(source_id, m.AbortMigration(vm_id=vm_id), command_id, deadline_seconds)
+
+    async def cancel_incoming(
+        self, target_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: it is not there and will not come.  Refused `running`: it arrived."""
+        return await self._order(target_id, m.CancelIncoming(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    # --- storage ------------------------------------------------------------------------------------------------------
+
+    async def prepare_volume(
+        self,
+        host_id: HostId,
+        volume: Volume,
+        mount_path: str,
+        *,
+        template_path: str | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        disk = disk_of(volume, mount_path, template_path)
+        return await self._order(host_id, m.PrepareVolume(disk=disk), command_id, deadline_seconds)
+
+    async def remove_volume(
+        self, host_id: HostId, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        disk = disk_of(volume, mount_path, None)
+        return await self._order(host_id, m.RemoveVolume(disk=disk), command_id, deadline_seconds)
+
+    async def check_pool(
+        self,
+        host_id: HostId,
+        mount: Mount,
+        *,
+        image_path: str | None = None,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        order = m.CheckPool(mount=pool_mount(mount), image_path=image_path)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+
+def pool_mount(mount: Mount) -> m.PoolMount:
+    return m.PoolMount(pool_id=mount.pool_id, path=mount.path, slot=mount.slot, shared=mount.shared)
+
+
+def disk_of(volume: Volume, mount_path: str, template_path: str | None) -> m.DiskSpec:
+    return disk_spec(volume, {PoolId(volume.pool_id or ""): mount_path}, template_path)
