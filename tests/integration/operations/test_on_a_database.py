@@ -32,7 +32,9 @@ async def test_a_few_vms_live_and_die(here: Here) -> None:
     jobs = [await deploy(here, name=f"vm{number}") for number in range(VMS)]
     ended = [await here.run(job) for job in jobs]
     vms = [await here.vm(job.instance_id) for job in ended]
-    assert {(job.state, vm.state) for job, vm in zip(ended, vms, strict=True)} == {(JobState.SUCCEEDED, VmState.RUNNING)}
+    assert {(job.state, vm.state) for job, vm in zip(ended, vms, strict=True)} == {
+        (JobState.SUCCEEDED, VmState.RUNNING)
+    }
     assert len({vm.nics[0].ip for vm in vms}) == VMS
 
     await here.run(await drain_host.begin(HostId("h1"), ANN, here.cloud))
