@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from mainstay_agent.driver import GuestChanged
+from mainstay_agent.drivers.libvirt.connection import Connection
 from mainstay_agent.drivers.libvirt.driver import LibvirtDriver
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
 from mainstay_proto.messages import GuestState, NicSpec, RunState, StopCause
@@ -38,6 +40,7 @@ FOREIGN_XML = (
 )
 RFB_GREETING_BYTES = 12
 VNC_AUTHENTICATION = 2
+DEADLINE_SECONDS = 30.0
 
 
 @pytest_asyncio.fixture
@@ -59,6 +62,28 @@ def defined(stand: QemuStand) -> list[str]:
     try:
         return [domain.UUIDString() for domain in line.listAllDomains()]
     finally:
+        line.close()
+
+
+# --- lines ---
+
+
+async def test_a_line_whose_other_end_falls_silent_can_be_closed(
+    libvirtd: PrivateLibvirtd, second_libvirtd: PrivateLibvirtd, tmp_path: Path
+) -> None:
+    async with qemu_pair(tmp_path, (libvirtd, second_libvirtd)) as (source, target):
+        connection = Connection(source.settings, SystemClock(), lambda *_event: None)
+        line = await asyncio.to_thread(connection.dial, target.settings.uri)
+        second_libvirtd.hang()
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await asyncio.to_thread(close, line)
+
+        second_libvirtd.wake()
+
+
+def close(line: libvirt.virConnect) -> None:
+    with contextlib.suppress(libvirt.libvirtError):
         line.close()
 
 

@@ -132,7 +132,7 @@ class Connection:
 
     def _set_up(self, loop: asyncio.AbstractEventLoop) -> Lines:
         """In a thread.  Callbacks arrive in libvirt's thread and are passed on to the loop."""
-        questions, deeds = libvirt.open(self._settings.uri), libvirt.open(self._settings.uri)
+        questions, deeds = self.dial(self._settings.uri), self.dial(self._settings.uri)
 
         def on_lifecycle(_line: object, domain: libvirt.virDomain, event: int, detail: int, _opaque: object) -> None:
             _tell(loop, self._pass_on, questions, domain.UUIDString(), event, detail)
@@ -141,17 +141,19 @@ class Connection:
             _tell(loop, self._closed, questions, reason)
 
         for line in (questions, deeds):
-            self._keep_alive(line)
             line.registerCloseCallback(on_close, None)
         watching = questions.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None)
         return Lines(questions, deeds, watching)
 
-    def _keep_alive(self, line: libvirt.virConnect) -> None:
+    def dial(self, uri: str) -> libvirt.virConnect:
+        """In a thread.  A line whose other end falls silent breaks, so that no call on it hangs, not even its closing."""
+        line = libvirt.open(uri)
         try:
             line.setKeepAlive(self._settings.keepalive_seconds, self._settings.keepalive_count)
         except libvirt.libvirtError as error:
             if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:  # one inside this process needs none
                 raise
+        return line
 
     def _pass_on(self, questions: libvirt.virConnect, vm_id: str, event: int, detail: int) -> None:
         if self._lines is not None and self._lines.questions is questions:

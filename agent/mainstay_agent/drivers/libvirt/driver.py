@@ -259,7 +259,9 @@ class LibvirtDriver:
         journey = Journey(vm_id=vm_id, target_url=target_url, target_epoch=target_epoch, bandwidth_mib=bandwidth_mib)
         self._journeys[vm_id] = journey
         async with background(lambda: self._abort_in_time(vm_id, deadline_seconds)):
-            outcome = await self._do(lambda line: migration.migrate(line, journey), deadline_seconds)
+            outcome = await self._do(
+                lambda line: migration.migrate(line, journey, self._connection.dial), deadline_seconds
+            )
         self._journeys.pop(vm_id, None)
         if outcome.done:
             self._watch.is_gone(vm_id)

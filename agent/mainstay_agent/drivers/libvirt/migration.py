@@ -7,6 +7,7 @@ is lost on the way, at most one of them runs."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import libvirt
@@ -51,13 +52,13 @@ class Journey:
     called_off: threading.Event = field(default_factory=threading.Event)
 
 
-def migrate(line: libvirt.virConnect, journey: Journey) -> Outcome:
+def migrate(line: libvirt.virConnect, journey: Journey, dial: Callable[[str], libvirt.virConnect]) -> Outcome:
     if (domain := active(line, journey.vm_id)) is None:
         return NO_SUCH_GUEST
     if domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
         return refused("wrong-state", "only a running guest migrates")
     try:
-        target = libvirt.open(journey.target_url)
+        target = dial(journey.target_url)
     except libvirt.libvirtError as error:
         return refused("unreachable", str(error))
     try:
