@@ -82,6 +82,13 @@ async def runs_nowhere_on(host: LabHost, guest: Guest) -> None:
     await until(is_gone, f"{host.name} is without {guest.name}", DEADLINE_SECONDS)
 
 
+async def emulators_with(cloud: LabCloud, guest: Guest) -> list[LabHost]:
+    """Where one of it is, running or paused."""
+    return [
+        host for host in cloud.lab.hosts if any(runs_guest(emulator, guest.id) for emulator in await emulators_of(host))
+    ]
+
+
 async def is_stopped(cloud: LabCloud, guest: Guest) -> Row:
     async def does() -> bool:
         return text(await cloud.vm(guest), "state") == "Stopped"
