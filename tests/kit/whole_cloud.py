@@ -253,16 +253,20 @@ class Site:
         return await change_vm(store, vm, VmEvent.OPERATION_SUCCEEDED, await store.now(), "a story begins")
 
     async def row(self, vm_id: str) -> Vm:
-        return await self.store.vms.by_id(vm_id)
+        found: Vm = await self.store.vms.by_id(vm_id)
+        return found
 
     async def host(self, name: str) -> Host:
-        return await self.store.hosts.by_id(name)
+        found: Host = await self.store.hosts.by_id(name)
+        return found
 
     async def decisions(self, vm_id: str) -> list[Decision]:
-        return await self.store.decisions.find(eq("vm_id", vm_id))
+        found: list[Decision] = await self.store.decisions.find(eq("vm_id", vm_id))
+        return found
 
     async def incidents(self) -> list[Incident]:
-        return await self.store.incidents.find()
+        found: list[Incident] = await self.store.incidents.find()
+        return found
 
     def writers(self, vm_id: str) -> list[str]:
         return [writer.host_id for writer in self.world.writers(vm_id)]
@@ -308,7 +312,7 @@ class Named:
     async def peer(self) -> PeerIdentity:
         self._first = await self._inner.receive()
         agent_id = getattr(self._first, "agent_id", "nobody")
-        return PeerIdentity(role=Role.AGENT, id=agent_id, serial=1, not_after=BEGINNING.replace(year=2100))
+        return PeerIdentity(role=Role.AGENT, id=agent_id, serial="1", not_after=BEGINNING.replace(year=2100))
 
     async def send(self, message: Down) -> None:
         await self._inner.send(message)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,11 @@ from mainstay_controller.domain.states import HostState, IncidentPhase, Resource
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    transitions: Mapping[tuple[StrEnum, StrEnum], StrEnum]
-    states: set[StrEnum]
-    events: set[StrEnum]
+    transitions: Mapping[Any, StrEnum]  # by (state, event)
+    states: Set[StrEnum]
+    events: Set[StrEnum]
     first: StrEnum
-    ends: set[StrEnum]
+    ends: Set[StrEnum]
 
 
 MACHINES = {

@@ -72,7 +72,7 @@ def test_force_ha_counts_for_every_guest() -> None:
 
 
 def test_a_changed_mind_and_other_hands_are_noticed_in_the_last_moment() -> None:
-    stopped = {"state": VmState.STOPPED, "host_id": None}
+    stopped: dict[str, Any] = {"state": VmState.STOPPED, "host_id": None}
 
     assert isinstance(judge_again(a_vm(**stopped), 5), Restart)
     assert isinstance(judge_again(a_vm(**stopped, wanted_running=False), 5), LeaveStopped)
@@ -118,7 +118,7 @@ def test_a_guest_whose_power_is_unknown_is_not_gone() -> None:
 
 
 def test_a_guest_found_running_is_adopted_if_it_is_wanted_and_killed_if_not() -> None:
-    nowhere = {"state": VmState.STOPPED, "host_id": None}
+    nowhere: dict[str, Any] = {"state": VmState.STOPPED, "host_id": None}
 
     assert compare(a_vm(**nowhere), seen(), H1) == Adopt()
     assert isinstance(compare(a_vm(**nowhere, wanted_running=False), seen(), H1), Kill)

@@ -100,7 +100,7 @@ async def arrive(fleet: Fleet, host_id: str = "h1", *, guests: tuple[GuestReport
         guests=guests,
     )
     session = FakeSession(host_id)
-    peer = PeerIdentity(role=Role.AGENT, id=host_id, serial=1, not_after=BEGINNING)
+    peer = PeerIdentity(role=Role.AGENT, id=host_id, serial="1", not_after=BEGINNING)
     await fleet.opened(Hello(agent_id=host_id, version="1", protocol_minor=1, hosts=(facts,)), peer, session)
     return session
 
@@ -130,7 +130,7 @@ async def asking(fleet: Fleet, *ids: str, seconds: float = 10.0) -> AsyncIterato
     async def ask(id: str) -> None:
         asked.outcomes.append(await fleet.query_guests(HostId("h1"), (V1,), command_id=id, deadline_seconds=seconds))
 
-    async with background(*(lambda id=id: ask(id) for id in ids)):  # type: ignore[misc]
+    async with background(*(lambda id=id: ask(id) for id in ids)):
         await asyncio.sleep(0.1)
         yield asked
         await asyncio.sleep(0.1)

@@ -279,7 +279,8 @@ async def test_a_job_past_its_deadline_has_failed() -> None:
 
 
 async def test_a_cancelled_job_ends_at_its_next_checkpoint() -> None:
-    here, steps = await a_house(), []
+    here = await a_house()
+    steps: list[int] = []
     job = await a_job(here)
 
     async def stepwise(run: JobRun) -> Mapping[str, Json]:

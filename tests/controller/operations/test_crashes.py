@@ -17,8 +17,9 @@ async def nothing(_here: Here) -> None:
 
 
 async def the_vm(here: Here) -> Vm:
-    [vm] = await here.site.store.vms.find()
-    return vm
+    vms: list[Vm] = await here.site.store.vms.find()
+    assert len(vms) == 1
+    return vms[0]
 
 
 async def runs_once(here: Here, job: Job) -> None:

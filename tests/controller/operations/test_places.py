@@ -84,7 +84,7 @@ async def template(cloud: Cloud, other: dict[str, Any]) -> Any:
 
 
 async def offering(cloud: Cloud, other: dict[str, Any]) -> Any:
-    ordinary = {"name": "big", "display_text": "big", "cpus": 4, "cpu_mhz": 2000, "memory_mib": 8192}
+    ordinary: dict[str, Any] = {"name": "big", "display_text": "big", "cpus": 4, "cpu_mhz": 2000, "memory_mib": 8192}
     return await create_service_offering(NewServiceOffering(**ordinary | other), cloud)
 
 

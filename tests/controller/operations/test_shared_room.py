@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ async def test_a_stampede_does_not_overcommit(seed: int) -> None:
     site = await a_site(hosts=2)
     row = await site.store.hosts.by_id("h2")
     assert row.cpus * row.cpu_mhz == FIT * 1000
-    loose = {"cluster_cpu_disable_threshold": 1.0, "cluster_memory_disable_threshold": 1.0}
+    loose: dict[str, Any] = {"cluster_cpu_disable_threshold": 1.0, "cluster_memory_disable_threshold": 1.0}
     here = await a_controller(site, before=slow_database, **loose)
     jobs = [await deploy(here, name=f"vm{number}") for number in range(2 * FIT)]
 

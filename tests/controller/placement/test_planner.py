@@ -16,7 +16,7 @@ from tests.kit.rooms import CLUSTER, a_demand, a_host_room, a_request, a_snapsho
 
 
 def planned(snapshot: Snapshot, *requests: Request, seed: int = 1) -> dict[str, Placement]:
-    return dict(plan(snapshot, requests, Random(seed)))
+    return {str(vm_id): placement for vm_id, placement in plan(snapshot, requests, Random(seed)).items()}
 
 
 def hosts_of(plan: dict[str, Placement]) -> dict[str, str | None]:

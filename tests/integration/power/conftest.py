@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ esac
 
 
 def a_place(driver: str, port: int, **other: str) -> OutOfBand:
-    facts = {"address": "127.0.0.1", "username": USER, "password": PASSWORD, **other}
+    facts: dict[str, Any] = {"address": "127.0.0.1", "username": USER, "password": PASSWORD, **other}
     return OutOfBand(id=HostId("h1"), created=datetime(2026, 1, 1, tzinfo=UTC), driver=driver, port=port, **facts)
 
 
