@@ -162,11 +162,27 @@ def off(asked_at: float = 119.0) -> PowerReading:
     return PowerReading(state=PowerState.OFF, asked_at=asked_at, address="bmc1")
 
 
-def test_off_is_proof_where_nobody_can_see_its_slots() -> None:
-    [action] = assess(a_case(has_power=True, power=off()))
+def test_off_is_proof_where_its_slots_are_still_so_long_that_it_would_have_killed_its_guests() -> None:
+    [action] = assess(a_case(has_power=True, power=off(), answers=(an_answer(dead=False, unchanged_seconds=7.5),)))
 
     assert isinstance(action, DeclareDown)
     assert action.proofs == (PoweredOff(address="bmc1"),)
+
+
+def test_off_is_proof_alone_where_there_are_no_leases() -> None:
+    [action] = assess(a_case(has_power=True, power=off(), pools=()))
+
+    assert isinstance(action, DeclareDown)
+
+
+def test_off_is_not_believed_where_nobody_can_see_its_slots() -> None:
+    assert isinstance(assess(a_case(has_power=True, power=off()))[0], Wait)
+
+
+def test_off_is_not_believed_while_a_hold_may_keep_its_guests_alive() -> None:
+    case = a_case(has_power=True, power=off(), pools=(a_pool(holds_over_at=121.0),))
+
+    assert isinstance(assess(replace(case, answers=(an_answer(dead=False, unchanged_seconds=7.5),)))[0], Wait)
 
 
 def test_off_read_before_the_silence_is_none() -> None:

@@ -231,9 +231,9 @@ def rebooted(case: Case) -> Rebooted | None:
 
 
 def powered_off(case: Case) -> PoweredOff | None:
-    """Off, read after the host fell silent.  Where somebody can see its slots he must agree, and so long that a living host would have killed
-    its guests by itself: so a power controller that lies, or belongs to another host, makes nothing run twice.  Nobody is passed over who may
-    still answer."""
+    """Off, read after the host fell silent.  Of its leased pools somebody must see its slots, and so long still that a living host would have
+    killed its guests by itself: so a power controller that lies, or belongs to another host, makes nothing run twice.  That costs no guest
+    its restart: whoever could start it elsewhere can see the slot.  Nobody is passed over who may still answer."""
     reading = case.power
     if reading is None or reading.state is not PowerState.OFF or reading.asked_at < case.last_heard_at:
         return None
@@ -243,8 +243,10 @@ def powered_off(case: Case) -> PoweredOff | None:
 
 
 def ran_out(case: Case, pool: LeasedPool) -> bool:
-    """By everybody who can see it; true if nobody can."""
-    return all(is_still(answer, pool.timing.doomed_seconds) for answer in case.sound(pool))
+    """By everybody who can see it, and no hold may keep its guests alive without it."""
+    there = case.sound(pool)
+    still = all(is_still(answer, pool.timing.doomed_seconds) for answer in there)
+    return bool(there) and still and case.now >= pool.holds_over_at
 
 
 def is_still(answer: Answer, seconds: float) -> bool:
