@@ -28,6 +28,7 @@ from mainstay_cli.profile import Profile
 from mainstay_runtime.clock import SystemClock
 from mainstay_runtime.tasks import all_of
 
+LEASED, AGENT = "mainstay-leased", "mainstay-agent"
 API_PORT, AGENT_PORT = 8080, 8250
 CONTROLLER_START_SECONDS = 30.0
 HOSTS_UP_SECONDS = 30.0
@@ -92,7 +93,7 @@ class LabCloud:
     async def start_leased(self, host: LabHost) -> None:
         watchdog = "supervisor:/run/mainstay-watchdog.sock" if self.lab.layout.watchdogs else "none"
         settings = {"MAINSTAY_LEASED_WATCHDOG": watchdog}
-        self.leased[host.name] = await host.spawn(_with(settings, _program("mainstay-leased")), name="leased")
+        self.leased[host.name] = await host.spawn(_with(settings, _program(LEASED)), name="leased")
 
     async def start_agent(self, host: LabHost, invitation: str = "") -> None:
         settings = {
@@ -108,13 +109,13 @@ class LabCloud:
         if invitation:
             settings["invitation"] = invitation
         environment = {f"MAINSTAY_AGENT_{name.upper()}": value for name, value in settings.items()}
-        self.agents[host.name] = await host.spawn(_with(environment, _program("mainstay-agent")), name="agent")
+        self.agents[host.name] = await host.spawn(_with(environment, _program(AGENT)), name="agent")
 
     async def revive(self, host: LabHost) -> None:
         """What a host's init does after a boot: lease daemon and agent run, and nothing twice."""
-        if host.name not in self.leased or not self.leased[host.name].is_alive():
+        if not await host.programs(LEASED):
             await self.start_leased(host)
-        if host.name not in self.agents or not self.agents[host.name].is_alive():
+        if not await host.programs(AGENT):
             await self.start_agent(host)
 
     # cloud
@@ -300,6 +301,7 @@ async def _first_admin(lab: Lab) -> Profile:
 
     await until(is_written, "the first administrator is made", CONTROLLER_START_SECONDS)
     keys = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    file.unlink()
     url = f"http://{lab.layout.controller_ips[0]}:{API_PORT}/client/api"
     return Profile(url=url, api_key=keys["apikey"], secret_key=keys["secretkey"])
 

@@ -205,17 +205,12 @@ async def _heal(lab: Lab, names: tuple[str, ...]) -> None:
     for host in [lab.host_named(name) for name in names] or lab.hosts:
         await host.repair()
         if controller_directory(lab, 1).exists():
-            await _start_what_is_missing(lab, host)
+            await _revive(lab, host)
 
 
-async def _start_what_is_missing(lab: Lab, host: LabHost) -> None:
-    """What a host's init does after a boot."""
+async def _revive(lab: Lab, host: LabHost) -> None:
     async with connected(read_profile(PROFILE), SystemClock()) as client:
-        cloud = LabCloud(lab, client)
-        if not await host.programs("mainstay-leased"):
-            await cloud.start_leased(host)
-        if not await host.programs("mainstay-agent"):
-            await cloud.start_agent(host)
+        await LabCloud(lab, client).revive(host)
 
 
 async def _signal_guest(lab: Lab, guest: str, what: signal.Signals) -> None:
