@@ -1,4 +1,4 @@
-"""The simulation itself: a seed is a run, and CI repeats a hundred known ones; `make simulate SEED_FROM=...` draws fresh ones.
+"""The simulation itself: a seed is a run, and CI repeats sixty known ones; `make simulate SEED_FROM=...` draws fresh ones.
 
 Each test runs `python -m tests.kit.simulate` in a process of its own, since a run repeats only where strings hash alike."""
 
@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "100" if os.environ.get("CI") else "20"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "60" if os.environ.get("CI") else "20"))
 SEED_FROM = int(os.environ.get("SEED_FROM", "0"))
 
 
