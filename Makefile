@@ -28,6 +28,10 @@ bench: ## figures, as ratios to a floor of the same run
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.bench
 
+prove: ## that a VM never runs twice: the model in spin, the shipped lease code in an explorer
+	@packaging/bootstrap test
+	$(BIN)/python -m tests.prove
+
 simulate: ## clouds from seeds: SCHEDULES=1000 SEED_FROM=0
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.kit.simulate --schedules $(SCHEDULES) --seed-from $(SEED_FROM)

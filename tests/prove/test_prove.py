@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.needs import needs
-from tests.prove.spin import Ticks, search
-from tests.prove.trials import CodeTrial, code_trials
+from tests.prove.spin import search
+from tests.prove.trials import ROOMY, CodeTrial, code_trials
 
 QUICK = ("T_dead - 1 tick", "drain - 1 tick", "an order that names no generation is obeyed")
 
@@ -22,8 +22,8 @@ def test_the_shipped_code_as_it_is_never_does() -> None:
     assert not sound.run().is_broken
 
 
-@pytest.mark.parametrize(("define", "is_broken"), [((), False), (("T_DEAD=4",), True), (("RESURRECTION",), True)])
-def test_the_model_agrees(define: tuple[str, ...], is_broken: bool) -> None:
+@pytest.mark.parametrize(("defines", "is_broken"), [((), False), (("T_DEAD=6",), True), (("RESURRECTION",), True)])
+def test_the_model_agrees(defines: tuple[str, ...], is_broken: bool) -> None:
     needs("spin", "gcc")
 
-    assert search(Ticks(), define).is_broken == is_broken
+    assert search(ROOMY, defines).is_broken == is_broken

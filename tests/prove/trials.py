@@ -58,6 +58,7 @@ PLAIN_GRID = (
 )
 POISON_GRID = (Ticks(), Ticks(DELTA=2), Ticks(V=4, SLIP=1))
 HOLD_GRID = (Ticks(), Ticks(DELTA=0, SLIP=1, H=5))
+ROOMY = Ticks(V=5)  # a renewal begun just before L must still be young when the witness's patience is over
 FAULTS = (
     ("a renewal counts from its acknowledgement", "END_COUNTS"),
     ("the witness trusts a stale view", "STALE_VIEW"),
@@ -83,7 +84,7 @@ def spin_trials() -> Iterator[SpinTrial]:
         less = f"HOLD_OVER={ticks.H + ticks.SLIP + ticks.DELTA}"
         yield SpinTrial(name=f"hold over - 1 tick: {ticks}", must_break=True, ticks=ticks, defines=("HOLD", less))
     for name, define in FAULTS:
-        yield SpinTrial(name=name, must_break=True, ticks=Ticks(), defines=(define,))
+        yield SpinTrial(name=name, must_break=True, ticks=ROOMY, defines=(define,))
     yield SpinTrial(
         name="a verdict from before a hold's end counts",
         must_break=True,
