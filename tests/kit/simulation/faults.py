@@ -421,17 +421,6 @@ def bmc_manner(scene: Scene) -> Happening:
     )
 
 
-def bmc_of_another(scene: Scene) -> Happening:
-    """Cabled to the wrong machine: it tells of that one's power, and switches that one off."""
-    host, other = scene.host(), scene.host()
-
-    def swap(cloud: SimulatedCloud) -> None:
-        bmcs = cloud.world.bmcs
-        bmcs[host], bmcs[other] = bmcs[other], bmcs[host]
-
-    return scene.lasts(f"the BMCs of {host} and {other} are swapped", swap, swap, 10.0, 60.0)
-
-
 def bmc_slow(scene: Scene) -> Happening:
     host, seconds = scene.host(), scene.chance.choice((2.0, 8.0))
 
