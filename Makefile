@@ -8,10 +8,14 @@ demo: ## a cloud of simulated hosts to hurt
 	@packaging/bootstrap demo
 	@$(BIN)/mainstay demo up
 
-test: ## all that CI runs: quick tests on both cores, then the real hosts one after another
+test: ## all that CI runs: quick tests on both cores, then the real hypervisors one after another
 	@packaging/bootstrap test
 	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
-	$(BIN)/pytest -m "lab and not client and not cluster"
+	$(BIN)/pytest -m "lab and not client and not cluster" --ignore-glob='tests/lab/test_*.py'
+
+stories: ## what is told of whole clouds on real hosts, ten minutes of kills and cuts
+	@packaging/bootstrap test
+	$(BIN)/pytest tests/lab
 
 check: ## lint, types, contracts
 	@packaging/bootstrap test
