@@ -19,12 +19,13 @@ class PicturesWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostPicture:
-    """What others must know of a host to give it orders."""
+    """What others must know of a host to give it orders.  `moving`: sent to another controller, and not heard of since."""
 
     host_id: str
     connected: bool
     boot_id: str
     leases: tuple[PoolLease, ...] = ()
+    moving: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

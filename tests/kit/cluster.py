@@ -21,6 +21,7 @@ import aiohttp
 from mainstay_cli.client import Client, Json, connected, nested, text
 from mainstay_cli.profile import Profile
 from mainstay_controller.domain.records import Setting
+from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.store.sql.engine import open_store
 from mainstay_controller.store.sql.store import SqlStore
 from mainstay_runtime.clock import SystemClock
@@ -209,7 +210,7 @@ async def tune(store: SqlStore, settings: dict[str, str]) -> None:
     """Before the first controller starts: the lease is read then."""
     now = await store.now()
     await store.settings.add_all(
-        [Setting(id=f"global::{name}", name=name, value=value, created=now) for name, value in settings.items()]
+        [Setting(id=f"{Scope.GLOBAL}::{name}", name=name, value=value, created=now) for name, value in settings.items()]
     )
 
 

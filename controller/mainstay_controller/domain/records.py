@@ -903,7 +903,7 @@ class Setting:
     value: str
     created: datetime
     version: int = 1
-    scope: str = "global"
+    scope: str = "Global"
     scope_id: str = ""
 
 

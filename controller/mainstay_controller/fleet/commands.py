@@ -18,6 +18,9 @@ from mainstay_runtime.errors import Unavailable
 
 Send = Callable[[Command], None]
 
+NOT_CONNECTED = "not-connected"
+"""Nothing was sent: the host has no session with the controller that was to send it."""
+
 ANSWER_MARGIN_SECONDS = 1.0
 """We wait this much longer than the host may take, so that its own word `deadline` arrives."""
 
@@ -114,7 +117,7 @@ class OrdersUnderWay:
 
 
 def not_sent(command: Command, why: str) -> CommandResult:
-    return CommandResult(command_id=command.command_id, state=RunState.REFUSED, code="not-connected", detail=why)
+    return CommandResult(command_id=command.command_id, state=RunState.REFUSED, code=NOT_CONNECTED, detail=why)
 
 
 def unanswered(command_id: str, code: str, why: str) -> CommandResult:

@@ -75,9 +75,18 @@ class Elsewhere:
         found = self._found(host_id, now)
         return found[0].address if found else None
 
+    def is_moving(self, host_id: HostId, now: float) -> bool:
+        """By the word of a controller that sent it to another."""
+        found = self._last_word(host_id, now)
+        return found is not None and found[1].moving
+
     def _found(self, host_id: HostId, now: float) -> tuple[Peer, HostPicture] | None:
+        found = self._last_word(host_id, now)
+        return found if found is not None and found[1].connected else None
+
+    def _last_word(self, host_id: HostId, now: float) -> tuple[Peer, HostPicture] | None:
         controller_id, picture = self._pictures.get(host_id, (None, None))
-        if controller_id is None or picture is None or not picture.connected:
+        if controller_id is None or picture is None:
             return None
         peer = self._peers.get(controller_id)
         return (peer, picture) if peer is not None and now - peer.heard_at <= FRESH_SECONDS else None

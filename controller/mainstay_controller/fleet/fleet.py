@@ -6,6 +6,7 @@ The limits: everything here is in memory.  What was learnt becomes rows through 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
 from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId
 from mainstay_controller.fleet.bells import Bells
-from mainstay_controller.fleet.commands import OrdersUnderWay, not_sent, outcome_of, unanswered
+from mainstay_controller.fleet.commands import NOT_CONNECTED, OrdersUnderWay, not_sent, outcome_of, unanswered
 from mainstay_controller.fleet.elsewhere import Elsewhere, Relay
 from mainstay_controller.fleet.gate import Gate, HostArrival, Orientation, TurnedAway
 from mainstay_controller.fleet.holds import Holds
@@ -76,6 +77,8 @@ class Fleet(Verbs):
         self._telling = Telling(f"{controller_id}@{clock.monotonic()}", self._hosts)
         self._elsewhere = Elsewhere()
         self._relay: Relay | None = None
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
 
     def open_to_agents(self, gate: Gate) -> None:
         """Until then every agent is asked to come again."""
@@ -280,7 +283,7 @@ class Fleet(Verbs):
         if not self.leads:
             return not_sent(command, NOT_LEADING)
         presence = self._hosts.get(HostId(command.host_id))
-        session = presence.session if presence else None
+        session = presence.session if presence is not None and presence.is_held else None
         return await self._orders.perform(command, session.send if session is not None else None)
 
     def send_away(self, hosts_max: int, addresses: Sequence[str], reason: str) -> int:
@@ -293,6 +296,7 @@ class Fleet(Verbs):
             for presence in map(self._hosts.get, map(HostId, session.hosts)):
                 if presence is not None:
                     presence.parts_as = Contact.AWAITED
+                    self._telling.changed(presence.host_id)
             to = (addresses[number % len(addresses)],) if addresses else ()
             session.close(reason, m.Redirect(controllers=to, reason=reason))
             sent += len(session.hosts)
@@ -340,7 +344,17 @@ class Fleet(Verbs):
         return outcome_of(await self._carried(command), host_id)
 
     async def _carried(self, command: m.Command) -> m.CommandResult:
-        await self._settled(HostId(command.host_id))
+        """An order for a host on its way between controllers waits until somebody has the host; until then nothing was sent."""
+        given_up_at = self._clock.monotonic() + MOVING_SECONDS
+        result = await self._carried_where_it_is(command)
+        while result.code == NOT_CONNECTED and self.leads and self._clock.monotonic() < given_up_at:
+            if not await self._is_somewhere(HostId(command.host_id)):
+                break
+            await self._clock.sleep(MOVING_LOOK_SECONDS)
+            result = await self._carried_where_it_is(command)
+        return result
+
+    async def _carried_where_it_is(self, command: m.Command) -> m.CommandResult:
         address = self._elsewhere.address(HostId(command.host_id), self._clock.monotonic())
         if self.holds(HostId(command.host_id)) or address is None or self._relay is None:
             return await self.carry_out(command)
@@ -351,15 +365,16 @@ class Fleet(Verbs):
         except Unavailable as error:
             return unanswered(command.command_id, "unknown", f"the controller at {address} did not answer: {error}")
 
-    async def _settled(self, host_id: HostId) -> None:
-        """A host on its way from one controller to another is soon heard of again."""
+    async def _is_somewhere(self, host_id: HostId) -> bool:
+        """With a controller, or on its way to one.  Pictures are a second old: the others are asked now, once for all who wonder."""
+        wondered_at = self._clock.monotonic()
+        async with self._asking:
+            if self._asked_at < wondered_at:
+                self._asked_at = self._clock.monotonic()
+                await self.ask_peers()
         presence = self._hosts.get(host_id)
-        given_up_at = self._clock.monotonic() + MOVING_SECONDS
-        while presence is not None and presence.is_moving and self._clock.monotonic() < given_up_at:
-            if self.is_connected(host_id):
-                return
-            await self._clock.sleep(MOVING_LOOK_SECONDS)
-            presence = self._hosts.get(host_id)
+        sent_away = presence is not None and presence.is_moving
+        return sent_away or self.is_connected(host_id) or self._elsewhere.is_moving(host_id, self._clock.monotonic())
 
     def _profile_of(self, host_id: HostId) -> m.LeaseProfile:
         """Of a host we know nothing of, the most patient."""

@@ -26,6 +26,7 @@ class Telling:
 
 
 def picture_of(host_id: HostId, presence: Presence | None) -> HostPicture:
-    if presence is None or presence.session is None or presence.arrival is None:
-        return HostPicture(host_id=host_id, connected=False, boot_id="")
+    if presence is None or presence.session is None or presence.arrival is None or not presence.is_held:
+        moving = presence is not None and presence.is_moving
+        return HostPicture(host_id=host_id, connected=False, moving=moving, boot_id="")
     return HostPicture(host_id=host_id, connected=True, boot_id=presence.arrival.boot_id, leases=presence.leases)

@@ -1797,9 +1797,11 @@ class HostPicture(google.protobuf.message.Message):
     CONNECTED_FIELD_NUMBER: builtins.int
     BOOT_ID_FIELD_NUMBER: builtins.int
     LEASES_FIELD_NUMBER: builtins.int
+    MOVING_FIELD_NUMBER: builtins.int
     host_id: builtins.str
     connected: builtins.bool
     boot_id: builtins.str
+    moving: builtins.bool
     @property
     def leases(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PoolLease]: ...
     def __init__(
@@ -1809,8 +1811,9 @@ class HostPicture(google.protobuf.message.Message):
         connected: builtins.bool = ...,
         boot_id: builtins.str = ...,
         leases: collections.abc.Iterable[Global___PoolLease] | None = ...,
+        moving: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "connected", b"connected", "host_id", b"host_id", "leases", b"leases"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "connected", b"connected", "host_id", b"host_id", "leases", b"leases", "moving", b"moving"]) -> None: ...
 
 Global___HostPicture: typing_extensions.TypeAlias = HostPicture
 
