@@ -172,6 +172,12 @@ class Keeper:
         invalid = self._invalid_pool(pools, now)
         if invalid is not None:
             return Refused(code="no-lease", detail=f"the lease on pool {invalid} is not valid now")
+        silent = [
+            each.pool_id for each in self.tenures if each.pool_id in pools and not each.answers(self.profile, now)
+        ]
+        if silent:
+            detail = f"pool {silent[0]} does not answer: a hold lets guests run on, and none begin"
+            return Refused(code="no-lease", detail=detail)
         if self.petted_at is None and self._tenures_of(pools):
             return Refused(code="no-lease", detail="the watchdog cannot be armed yet")
         return None

@@ -127,7 +127,12 @@ class Tenure:
     def held_by(self, profile: LeaseProfile, now: float) -> str:
         if self.granted_until is None or self.stored_until is None:
             return "storage"
-        return "storage" if now < bounds.kill_line(profile, self.stored_until) else "grant"
+        return "storage" if self.answers(profile, now) else "grant"
+
+    def answers(self, profile: LeaseProfile, now: float) -> bool:
+        """Would the lease hold by storage alone?  A pool that stands still may keep the last write of a dead host until it moves again, so
+        that nothing may begin to write on it before."""
+        return self.stored_until is not None and now < bounds.kill_line(profile, self.stored_until)
 
     # --- the slot is read -------------------------------------------------------------------------------------------------
 

@@ -211,7 +211,7 @@ async def test_an_order_given_before_the_host_was_poisoned_is_refused_afterwards
         assert late.code == "superseded-lease"
 
 
-async def test_a_hold_by_the_controller_keeps_guests_alive_without_storage() -> None:
+async def test_a_hold_by_the_controller_keeps_guests_alive_without_storage_and_lets_none_begin() -> None:
     async with a_pair() as pair:
         await pair.runs("vm-1")
 
@@ -226,10 +226,14 @@ async def test_a_hold_by_the_controller_keeps_guests_alive_without_storage() -> 
             pair.owner.slots.hang()
             await asyncio.sleep(120)
             held = await pair.area.leases()
+            meanwhile = await pair.area.authorise("vm-2", 1, ON_POOL)
             pair.owner.slots.heal()
             await asyncio.sleep(3)
+            afterwards = await pair.area.authorise("vm-2", 1, ON_POOL)
 
         assert [(lease.valid, lease.held_by) for lease in held] == [(True, "grant")]
+        assert isinstance(meanwhile, Refused)
+        assert isinstance(afterwards, Granted)
         assert pair.shot() == []
         assert await pair.area.standing_authority("vm-1")
 

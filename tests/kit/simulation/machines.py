@@ -17,6 +17,7 @@ from mainstay_agent.drivers.simulated.leases import BootMemory
 from mainstay_agent.drivers.simulated.world import alive_since
 from mainstay_agent.duties.ports import Hypervisor
 from mainstay_agent.lease.local import AreaPorts, AreaSettings, LocalLeaseArea
+from mainstay_agent.lease.ports import Remembered
 from mainstay_agent.main.service import Service, Time
 from mainstay_proto.enrolment import EnrolReply
 from mainstay_proto.messages import Down, RenewCertificate, Up
@@ -26,7 +27,7 @@ from mainstay_runtime.tasks import background
 from tests.kit.simulated_hosts import KeptBytes
 from tests.kit.simulation.clocks import MachineClock, pause
 from tests.kit.simulation.leases import AreaOverSocket, HarshKiller, HarshSlots, HarshWatchdog, SlotTrouble
-from tests.kit.simulation.loop import Process, nobodys, sim_loop
+from tests.kit.simulation.loop import Process, is_of_the_living, nobodys, sim_loop
 from tests.kit.simulation.network import Network, Node
 from tests.kit.simulation.world import HarshHost, HarshWorld
 from tests.kit.virtual_time import SeededRng
@@ -46,6 +47,20 @@ class GoodForEver:
     def accept(self, reply: EnrolReply) -> None: ...
 
     async def recover(self, address: str) -> None: ...
+
+
+class Tmpfs(KeptBytes):
+    """Takes nothing from a process that is dead and only unwinds."""
+
+    def save(self, state: bytes) -> None:
+        if is_of_the_living():
+            super().save(state)
+
+
+class LeaseTmpfs(BootMemory):
+    def save(self, remembered: Remembered) -> None:
+        if is_of_the_living():
+            super().save(remembered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +118,9 @@ class Machine:
         self._rng = rng
         self._controllers = controllers
         self._broke = broke
-        self._lease_memory = BootMemory(host)
-        self._agent_memory = KeptBytes()
-        self._hosts_memory = KeptBytes()
+        self._lease_memory = LeaseTmpfs(host)
+        self._agent_memory = Tmpfs()
+        self._hosts_memory = Tmpfs()
         self._area: AreaOverSocket | None = None
         self._lease_area: LocalLeaseArea | None = None
 
@@ -134,7 +149,7 @@ class Machine:
 
     def _start_services(self, boot_id: str) -> None:
         if alive_since(self.host, boot_id):
-            self._agent_memory, self._hosts_memory = KeptBytes(), KeptBytes()
+            self._agent_memory, self._hosts_memory = Tmpfs(), Tmpfs()
             for name, service in (("leased", self._lease_daemon), ("agent", self._agent)):
                 nobodys(sim_loop().create_task, self._keep_running(name, service, boot_id))
 
