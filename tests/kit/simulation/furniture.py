@@ -21,6 +21,7 @@ from mainstay_controller.domain.records import (
     OutOfBand,
     Pod,
     ServiceOffering,
+    Setting,
     StoragePool,
     Template,
     User,
@@ -30,7 +31,9 @@ from mainstay_controller.domain.records import (
 )
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import AllocationState, VmState, VolumeState
+from mainstay_controller.domain.tunable import Scope, written
 from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.settings import declared
 from mainstay_controller.store.port import Store
 from mainstay_proto.messages import HostFacts
 from tests.kit.simulation.plan import Plan
@@ -92,7 +95,13 @@ def a_volume(vm: Vm) -> Volume:
 
 
 async def furnish(store: Store, plan: Plan) -> None:
-    """A zone with one cluster of the plan's hosts on one shared pool."""
+    """A zone with one cluster of the plan's hosts on one shared pool, and the plan's settings as operators would have made them."""
+    for each in declared().values():
+        value = getattr(plan.settings, each.field)
+        if value != each.default:
+            name = each.tunable.name
+            row = Setting(id=f"{Scope.GLOBAL}::{name}", name=name, value=written(value), created=BEGINNING)
+            await store.settings.add(row)
     await store.domains.add(DomainRecord(id=ROOT_DOMAIN_ID, name="ROOT", path="/", created=BEGINNING))
     await store.accounts.add(
         Account(id=ADMIN_ACCOUNT_ID, name="admin", domain_id=ROOT_DOMAIN_ID, role=Role.ROOT_ADMIN, created=BEGINNING)
