@@ -11,20 +11,19 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
-from mainstay_agent.duties import launch
+from mainstay_agent.duties import last_writes, launch
 from mainstay_agent.duties.answers import Answer, Deadline
 from mainstay_agent.duties.attend import begin_attending
 from mainstay_agent.duties.book import MAYBE_RUNNING, Entry, Wanted
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
+from mainstay_agent.duties.last_writes import STORAGE_SILENT
 from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import EntryState, Refused
 from mainstay_proto.messages import (
     ForgetGuest,
     GuestReport,
     GuestSpec,
-    LeaseProfile,
     PauseGuest,
-    PoolLease,
     QueryGuests,
     RebootGuest,
     ResumeGuest,
@@ -133,28 +132,12 @@ async def stop_guest(charge: Charge, order: StopGuest, deadline: Deadline) -> Ou
             return refusal
         charge.book.want(order.vm_id, Wanted.STOPPED)
         outcome = await _bring_down(charge, order, deadline)
-        if outcome.done:
-            await _let_writes_land(charge, order.vm_id)
-            await launch.is_gone(charge, order.vm_id, order.epoch)
-            await charge.area.revoke(order.vm_id, order.epoch)
-            await charge.look()
-    return outcome
-
-
-async def _let_writes_land(charge: Charge, vm_id: str) -> None:
-    """Where its storage does not answer, what a guest wrote last may be on its way for delta after its process is gone."""
-    pools, entry = charge.book.pools, charge.book.entry(vm_id)
-    if pools is None:
-        return
-    profile = pools.profile
-    disturbed = {lease.pool_id for lease in await charge.area.leases() if not is_fresh(lease, profile)}
-    if disturbed and (entry is None or disturbed & entry.spec.pool_ids):
-        await charge.clock.sleep(profile.late_io_seconds)
-
-
-def is_fresh(lease: PoolLease, profile: LeaseProfile) -> bool:
-    """Its storage answered of late."""
-    return lease.valid and lease.age_seconds <= 2 * profile.renew_seconds + profile.poll_seconds
+        if not outcome.done:
+            return outcome
+        await launch.is_gone(charge, order.vm_id, order.epoch)
+        await charge.area.revoke(order.vm_id, order.epoch)
+        await charge.look()
+        return outcome if await last_writes.have_landed(charge, order.vm_id, deadline) else STORAGE_SILENT
 
 
 async def _bring_down(charge: Charge, order: StopGuest, deadline: Deadline) -> Outcome:
@@ -215,13 +198,15 @@ async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -
         if await _may_run(charge, order.vm_id):
             return refused("running")
         outcome = await charge.driver.forget(charge.host_id, order.vm_id, deadline.remaining_seconds())
-        if outcome.done:
-            await _let_writes_land(charge, order.vm_id)
-            await launch.is_gone(charge, order.vm_id, order.epoch)
-            await charge.area.revoke(order.vm_id, order.epoch)
-            charge.book.drop(order.vm_id)
-            charge.view.forget(order.vm_id)
-            charge.tell_changes()
+        if not outcome.done:
+            return outcome
+        await launch.is_gone(charge, order.vm_id, order.epoch)
+        await charge.area.revoke(order.vm_id, order.epoch)
+        if not await last_writes.have_landed(charge, order.vm_id, deadline):
+            return STORAGE_SILENT
+        charge.book.drop(order.vm_id)
+        charge.view.forget(order.vm_id)
+        charge.tell_changes()
         return outcome
 
     return await with_epoch(charge, order.vm_id, order.epoch, deadline, forget)

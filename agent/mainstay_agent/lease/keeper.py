@@ -186,7 +186,13 @@ class Keeper:
         return self._stepped(now, lambda keeper: keeper._booked(keeper.ledger.confirmed_running(vm_id, epoch)))
 
     def confirm_gone(self, vm_id: str, epoch: int, now: float) -> Step:
-        return self._stepped(now, lambda keeper: keeper._booked(keeper.ledger.confirmed_gone(vm_id, epoch)))
+        """Its pools are renewed at the next look: whoever gave his word for that guest waits for storage to answer a later write."""
+        entry = self.ledger.entry(vm_id)
+        pools = entry.pools if entry is not None else ()
+        return self._stepped(
+            now,
+            lambda keeper: keeper._renewed_soon(pools, now)._booked(keeper.ledger.confirmed_gone(vm_id, epoch)),
+        )
 
     def revoke(self, vm_id: str, epoch: int, now: float) -> Step:
         return self._stepped(now, lambda keeper: keeper._booked(keeper.ledger.revoked(vm_id, epoch)))
@@ -335,6 +341,12 @@ class Keeper:
     def _write(self, begun: Tenure, state: SlotState) -> WriteSlot:
         sector = begun.sector(self.host_id, self.boot_id, self.profile, state)
         return WriteSlot(pool_id=begun.pool_id, slot=begun.slot, sector=sector)
+
+    def _renewed_soon(self, pools: Iterable[str], now: float) -> Keeper:
+        tenures = tuple(
+            replace(each, renew_at=min(each.renew_at, now)) if each.pool_id in pools else each for each in self.tenures
+        )
+        return replace(self, tenures=tenures)
 
     def _booked(self, ledger: Ledger) -> Keeper:
         return replace(self, ledger=ledger)

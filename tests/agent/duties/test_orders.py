@@ -188,25 +188,38 @@ async def test_a_crash_and_an_order_to_forget_leave_no_room_for_a_restart() -> N
         assert runs is (told.state is RunState.REFUSED)
 
 
-async def test_a_guest_killed_while_its_storage_hung_is_promised_gone_once_its_last_write_must_have_landed() -> None:
+async def test_a_guest_that_ended_while_its_storage_hung_is_promised_gone_only_when_storage_answers_again() -> None:
     async with a_site() as site:
         await site.start("h1")
         site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
         await asyncio.sleep(6)
         assert site.end().state() is GuestState.STOPPED
-        asked_at = site.clock.monotonic()
 
-        result = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
+        meanwhile = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
+        site.world.hosts["h1"].set_storage(StorageCondition.OK, POOL)
+        afterwards = await site.order("h1", ForgetGuest(vm_id="vm1", epoch=1))
 
-        assert result.state is RunState.DONE
-        assert site.clock.monotonic() - asked_at >= FAST.late_io_seconds
+        assert (meanwhile.state, meanwhile.code) == (RunState.UNKNOWN, "storage-silent")
+        assert afterwards.state is RunState.DONE
 
 
-async def test_a_guest_whose_storage_answers_is_promised_gone_at_once() -> None:
+async def test_a_guest_destroyed_on_storage_that_has_just_begun_to_hang_is_not_promised_gone() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
+
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True), deadline_seconds=3)
+
+        assert (result.state, result.code) == (RunState.UNKNOWN, "storage-silent")
+        assert site.world.hosts["h1"].living("vm1") is None
+
+
+async def test_a_guest_whose_storage_answers_is_promised_gone_with_the_next_look_at_the_slots() -> None:
     async with a_site() as site:
         await site.start("h1")
         asked_at = site.clock.monotonic()
 
-        await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
 
-        assert site.clock.monotonic() - asked_at < 0.1
+        assert result.state is RunState.DONE
+        assert site.clock.monotonic() - asked_at < 2 * FAST.poll_seconds + 0.1

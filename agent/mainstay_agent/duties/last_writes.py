@@ -1,0 +1,50 @@
+"""When is a guest that is gone also done writing?  Only then does this host give its word that it is gone.
+
+A guest that ended leaves nothing on its way where storage answers.  But a pool that stands still may keep what the guest wrote last, for as long as it
+stands, and delta bounds only what is on its way to a pool that moves.  So the word waits until a write of ours that was *begun* after the end was
+acknowledged: storage that completes the later write is not holding back the earlier ones.  That write is the renewal of our own slot, which comes every R
+anyway.  Where the pool had not answered of late when the guest ended, delta must have passed as well: what went another way may be on that for so long.
+
+The cost: a stop takes up to R longer, and a host whose pool hangs gives no word at all; then others see its slot stand still, and that is the proof."""
+
+from __future__ import annotations
+
+from mainstay_agent.driver import unknown
+from mainstay_agent.duties.answers import Deadline
+from mainstay_agent.duties.charge import Charge
+from mainstay_proto.messages import LeaseProfile, PoolLease
+
+STORAGE_SILENT = unknown("storage-silent", "it is gone, but storage may still hold back what it wrote last")
+
+
+async def have_landed(charge: Charge, vm_id: str, deadline: Deadline) -> bool:
+    """Of a guest that ended before this was called.  False: it cannot be told within the deadline."""
+    if charge.book.pools is None:
+        return True
+    clock, profile = charge.clock, charge.book.pools.profile
+    ended_at = clock.monotonic()
+    was_disturbed = not all(is_fresh(lease, profile) for lease in await _leases(charge, vm_id))
+    safe_at = ended_at + (profile.late_io_seconds if was_disturbed else 0.0)
+    while not (await _answered_since(ended_at, charge, vm_id) and clock.monotonic() >= safe_at):
+        if not deadline.remaining_seconds():
+            return False
+        await clock.sleep(min(profile.poll_seconds, deadline.remaining_seconds()))
+    return True
+
+
+def is_fresh(lease: PoolLease, profile: LeaseProfile) -> bool:
+    """Its storage answered of late."""
+    return lease.valid and lease.age_seconds <= 2 * profile.renew_seconds + profile.poll_seconds
+
+
+async def _answered_since(moment: float, charge: Charge, vm_id: str) -> bool:
+    """By every pool: a renewal begun after that moment was acknowledged."""
+    asked_at = charge.clock.monotonic()
+    return all(lease.valid and asked_at - lease.age_seconds >= moment for lease in await _leases(charge, vm_id))
+
+
+async def _leases(charge: Charge, vm_id: str) -> tuple[PoolLease, ...]:
+    """On the pools of that guest; on all, if we know nothing of it."""
+    entry = charge.book.entry(vm_id)
+    leases = await charge.area.leases()
+    return tuple(lease for lease in leases if entry is None or lease.pool_id in entry.spec.pool_ids)
