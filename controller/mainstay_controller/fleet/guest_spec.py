@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mainstay_controller.domain.ids import PoolId
+from mainstay_controller.domain.ids import PoolId, TemplateId
 from mainstay_controller.domain.records import Nic, Template, Vm, Volume
 from mainstay_proto.messages import DiskSpec, GuestSpec, KernelBoot, NicSpec, RestartPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsoOnHost:
+    id: TemplateId
+    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +27,7 @@ class GuestOrder:
     template: Template | None
     mounts: Mapping[PoolId, str]
     template_path: str | None = None
+    iso: IsoOnHost | None = None
     memory_floor_mib: int | None = None  # under memory over-provisioning
 
 
@@ -34,7 +41,7 @@ def guest_spec(order: GuestOrder) -> GuestSpec:
         cpu_mhz=vm.cpu_mhz,
         memory_mib=vm.memory_mib,
         memory_floor_mib=order.memory_floor_mib,
-        disks=tuple(disk_spec(volume, order.mounts, order.template_path) for volume in by_device(order.volumes)),
+        disks=disks(order),
         nics=tuple(nic_spec(nic) for nic in vm.nics),
         vnc_password=vm.vnc_password or None,
         kernel=kernel_boot(order.template),
@@ -42,6 +49,16 @@ def guest_spec(order: GuestOrder) -> GuestSpec:
         restart=restart_policy(vm),
         details=tuple(sorted(vm.details.items())),
     )
+
+
+def disks(order: GuestOrder) -> tuple[DiskSpec, ...]:
+    own = [disk_spec(volume, order.mounts, order.template_path) for volume in by_device(order.volumes)]
+    return (*own, *(iso_spec(iso, own[0].pool_id) for iso in (order.iso,) if iso is not None))
+
+
+def iso_spec(iso: IsoOnHost, pool_id: str) -> DiskSpec:
+    """It lies outside the pools and nobody writes to it; so it is counted to the root disk's pool and needs no lease of its own."""
+    return DiskSpec(volume_id=iso.id, pool_id=pool_id, path=iso.path, format="raw", read_only=True)
 
 
 def disk_spec(volume: Volume, mounts: Mapping[PoolId, str], template_path: str | None = None) -> DiskSpec:

@@ -22,7 +22,9 @@ from mainstay_controller.operations.living import living_zone
 from mainstay_controller.operations.start_orders import image_path
 from mainstay_controller.store.port import LIVE, eq
 
-FORMATS = ("QCOW2", "RAW")
+ISO = "ISO"
+FORMATS = {"QCOW2": "qcow2", "RAW": "raw", ISO: "raw"}
+"""The formats of images, and how a host that looks at one calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class NewTemplate:
     is_extractable: bool = False
     password_enabled: bool = False
     requires_hvm: bool = True
+    bootable: bool = True
     checksum: str = ""
     kernel: str = ""
     initrd: str = ""
@@ -61,7 +64,9 @@ async def register_template(new: NewTemplate, cloud: Cloud) -> Template:
         domain_id=new.domain_id,
         zone_id=zone.id if zone else None,
         hypervisor=one_of("hypervisor", new.hypervisor, HYPERVISORS),
-        format=one_of("format", new.format, FORMATS),
+        format=one_of("format", new.format, tuple(FORMATS)),
+        is_iso=new.format.upper() == ISO,
+        bootable=new.bootable,
         url=new.url,
         os_type_id=new.os_type_id,
         is_public=new.is_public,
@@ -78,12 +83,20 @@ async def register_template(new: NewTemplate, cloud: Cloud) -> Template:
     return await cloud.store.templates.add(await inspected(template, cloud))
 
 
+async def hypervisor_of(zone_id: ZoneId, cloud: Cloud) -> str:
+    """For what does not say: that of the zone's clusters, if they have one in common."""
+    found = {cluster.hypervisor for cluster in await cloud.store.clusters.find(eq("zone_id", zone_id), LIVE)}
+    if len(found) != 1:
+        raise InvalidParameter("hypervisor", f"the zone has clusters of {', '.join(sorted(found)) or 'none'}: name one")
+    return found.pop()
+
+
 async def inspected(template: Template, cloud: Cloud) -> Template:
     """Ready, with its size; InvalidParameter if a host cannot read it as an image of that format."""
     host = await _a_host_that_can_look(template, cloud)
     answer = await _look(template, host, cloud)
     told_format = answer.get("image_format", "")
-    if told_format.upper() != template.format:
+    if told_format != FORMATS[template.format]:
         raise InvalidParameter(
             "format", f"host {host.name} finds a {told_format or 'nameless'} image at {template.url}"
         )

@@ -16,7 +16,7 @@ from mainstay_controller.domain.ids import PoolId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Cluster, Host, StoragePool, Template, Vm, Volume
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.fleet.guest_spec import GuestOrder
+from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost
 from mainstay_controller.fleet.outcome import Outcome
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
@@ -34,6 +34,7 @@ class Belongings:
     volumes: tuple[Volume, ...]
     template: Template | None
     pools: Mapping[PoolId, StoragePool]
+    iso: Template | None = None
 
 
 async def raise_epoch(store: Store, vm: Vm, host: Host, cluster: Cluster, now: datetime, why: str) -> Vm:
@@ -88,6 +89,7 @@ async def belongings(vm: Vm, store: Store) -> Belongings:
         volumes=tuple(volumes),
         template=await store.templates.get(vm.template_id) if vm.template_id else None,
         pools={pool.id: pool for pool in pools},
+        iso=await store.templates.get(vm.iso_id) if vm.iso_id else None,
     )
 
 
@@ -104,6 +106,7 @@ def guest_order(vm: Vm, owns: Belongings) -> GuestOrder:
         template=owns.template,
         mounts={pool.id: pool.path for pool in owns.pools.values()},
         template_path=image_path(owns.template),
+        iso=iso_on_host(owns.iso),
         memory_floor_mib=_memory_floor(vm),
     )
 
@@ -113,6 +116,10 @@ def image_path(template: Template | None) -> str | None:
     if template is None or not template.url or template.is_iso:
         return None
     return str(PurePosixPath(urlparse(template.url).path))
+
+
+def iso_on_host(iso: Template | None) -> IsoOnHost | None:
+    return None if iso is None else IsoOnHost(id=iso.id, path=str(PurePosixPath(urlparse(iso.url).path)))
 
 
 def _memory_floor(vm: Vm) -> int | None:

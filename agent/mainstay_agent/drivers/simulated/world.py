@@ -160,7 +160,7 @@ class SimulatedWorld:
         answer = {"mounted": "true", "total_bytes": str(POOL_BYTES), "used_bytes": "0", "leases": "true"}
         if image_path is not None:
             answer |= {
-                "image_format": "raw" if image_path.endswith(".raw") else "qcow2",
+                "image_format": "raw" if image_path.endswith((".raw", ".iso")) else "qcow2",
                 "image_bytes": str(IMAGE_BYTES),
             }
         return Outcome(state=RunState.DONE, answer=tuple(answer.items()))

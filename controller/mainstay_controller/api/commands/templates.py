@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller
 from mainstay_controller.api.answers import Rows, Success, rows_of
+from mainstay_controller.api.image_filter import ImageFilter, images_meant
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
@@ -19,27 +19,14 @@ from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations import register_template, update_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
-from mainstay_controller.store.port import LIVE, Where, any_of, eq, ne, none_of
-
-
-class TemplateFilter(StrEnum):
-    """CloudStack's words for whose templates are meant."""
-
-    FEATURED = "featured"
-    COMMUNITY = "community"
-    SELF = "self"
-    SELF_EXECUTABLE = "selfexecutable"
-    SHARED = "shared"
-    SHARED_EXECUTABLE = "sharedexecutable"
-    EXECUTABLE = "executable"
-    ALL = "all"
+from mainstay_controller.store.port import LIVE, Where, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListTemplates(Listing):
     """Lists templates."""
 
-    template_filter: Annotated[TemplateFilter, "whose: featured, community, self, selfexecutable, executable or all"]
+    template_filter: Annotated[ImageFilter, "whose: featured, community, self, selfexecutable, executable or all"]
     id: Annotated[TemplateId | None, "the ID of the template", Filter()] = None
     ids: Annotated[tuple[TemplateId, ...] | None, "the IDs of the templates", Filter("id")] = None
     name: Annotated[str | None, "the name of the template", Filter()] = None
@@ -50,39 +37,7 @@ class ListTemplates(Listing):
 
 
 async def _whose(request: ListTemplates, caller: Caller, cloud: Cloud) -> list[Where]:
-    within_reach = [] if caller.sees_everything else [await _usable_by(caller, cloud)]
-    return [*within_reach, *_of_filter(request.template_filter, caller), *await _of_zone(request.zone_id, cloud)]
-
-
-async def _usable_by(caller: Caller, cloud: Cloud) -> Where:
-    """What everybody may use, and what the caller's own account has."""
-    public = await cloud.store.templates.find(LIVE, eq("is_public", True))
-    own = await cloud.store.templates.find(LIVE, eq("account_id", caller.account.id))
-    return any_of("id", sorted({template.id for template in (*public, *own)}))
-
-
-def _of_filter(wanted: TemplateFilter, caller: Caller) -> list[Where]:
-    match wanted:
-        case TemplateFilter.FEATURED:
-            return [eq("is_public", True), eq("is_featured", True)]
-        case TemplateFilter.COMMUNITY:
-            return [eq("is_public", True), eq("is_featured", False)]
-        case TemplateFilter.SELF | TemplateFilter.SELF_EXECUTABLE:
-            return [eq("account_id", caller.account.id)]
-        case TemplateFilter.SHARED | TemplateFilter.SHARED_EXECUTABLE:
-            return [eq("is_public", False), eq("account_id", caller.account.id)]
-        case TemplateFilter.ALL if not caller.sees_everything:
-            raise InvalidParameter("templatefilter", "only root administrators may list all templates")
-    return []
-
-
-async def _of_zone(zone_id: ZoneId | None, cloud: Cloud) -> list[Where]:
-    if zone_id is None:
-        return []
-    elsewhere = [
-        template.id for template in await cloud.store.templates.find(ne("zone_id", None), ne("zone_id", zone_id))
-    ]
-    return [none_of("id", elsewhere)] if elsewhere else []
+    return await images_meant(request.template_filter, request.zone_id, caller, cloud)
 
 
 list_templates = listing(
