@@ -33,6 +33,7 @@ from mainstay_controller.fleet.power.port import PowerAction
 from mainstay_controller.operations.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.host_ha import may_act_on
 from mainstay_controller.operations.inquiry import Inquiry
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.orient_host import leased_pools
@@ -62,6 +63,7 @@ class Investigation:
     inquiry: Inquiry
     cloud: Cloud
     last_heard_at: float
+    may_be_fenced: bool = True
     poisoned_at: float | None = None
     power_off_ordered: bool = False
     _deeds: Nursery = field(init=False)
@@ -136,6 +138,7 @@ class Investigation:
             answers_awaited=self.inquiry.answers_awaited,
             pings=tuple(self.inquiry.pings.items()),
             has_power=self.inquiry.power is not None,
+            may_be_fenced=self.may_be_fenced,
             power=self.inquiry.power_reading,
             power_off_ordered=self.power_off_ordered,
             poisoned_at=self.poisoned_at,
@@ -233,6 +236,7 @@ async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
         case=case,
         host=host,
         policy=FencePolicy(cluster.fence_policy),
+        may_be_fenced=await may_act_on(host, cluster, cloud.store),
         inquiry=Inquiry(host, case.id, cloud, power=power if power is not None and power.enabled else None),
         cloud=cloud,
         last_heard_at=last_contact(host, cloud),

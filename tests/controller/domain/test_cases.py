@@ -218,6 +218,16 @@ def test_a_host_of_which_nobody_can_tell_is_powered_off_only_under_policy_fence(
     assert isinstance(assess(a_case(has_power=True, policy=FencePolicy.FENCE))[0], PowerOff)
 
 
+def test_nothing_is_done_to_a_host_whose_ha_is_disabled() -> None:
+    doomed = an_answer("h2", dead=False, unchanged_seconds=7.5)
+
+    for answers in ((doomed,), (renewed(),), ()):
+        case = a_case(may_be_fenced=False, has_power=True, policy=FencePolicy.FENCE, answers=answers)
+        [action] = assess(case)
+        assert isinstance(action, Wait)
+        assert any("HA of this host is disabled" in reason for reason in action.reasons)
+
+
 def test_a_host_that_renews_is_never_powered_off_before_it_was_poisoned() -> None:
     case = a_case(has_power=True, policy=FencePolicy.FENCE, answers=(renewed(),))
 

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.views.host_ha import HostHaView, host_ha
 from mainstay_controller.api.views.out_of_band import OutOfBandView, out_of_band
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.capacity.usage import NOTHING, Usage, usage_by_host
 from mainstay_controller.domain.ids import HostId
-from mainstay_controller.domain.records import Cluster, Host, OutOfBand
+from mainstay_controller.domain.records import Cluster, Host, OutOfBand, Zone
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.host_ha import host_ha as ha_of
 from mainstay_controller.store.port import LIVE, any_of
 
 MIB = 1024 * 1024
@@ -64,12 +66,13 @@ class HostView:
     details: dict[str, str]
     watchdog: bool
     out_of_band_management: OutOfBandView | None
+    host_ha: HostHaView
     invitation: str | None = None
 
 
 async def hosts(records: Sequence[Host], _caller: Caller, cloud: Cloud) -> list[HostView]:
     store = cloud.store
-    zones = await names_of(store.zones, (host.zone_id for host in records))
+    zones = await by_ids(store.zones, (host.zone_id for host in records))
     pods = await names_of(store.pods, (host.pod_id for host in records))
     clusters = await by_ids(store.clusters, (host.cluster_id for host in records))
     power = await by_ids(store.out_of_band, (host.id for host in records))
@@ -79,10 +82,11 @@ async def hosts(records: Sequence[Host], _caller: Caller, cloud: Cloud) -> list[
             host,
             clusters[host.cluster_id],
             used.get(host.id, NOTHING),
-            zones.get(host.zone_id),
+            zones[host.zone_id],
             pods.get(host.pod_id),
             power.get(host.id),
             last_pinged(host, cloud),
+            cloud.settings.ha_tag,
         )
         for host in records
     ]
@@ -108,10 +112,11 @@ def _host(
     host: Host,
     cluster: Cluster,
     used: Usage,
-    zone: str | None,
+    zone: Zone,
     pod: str | None,
     power: OutOfBand | None,
     pinged: datetime | None,
+    ha_tag: str,
 ) -> HostView:
     cpu_mhz = host.cpus * host.cpu_mhz
     offered_mhz = int(cpu_mhz * cluster.cpu_overcommit_ratio)
@@ -125,7 +130,7 @@ def _host(
         type=host.type,
         ip_address=host.ip,
         zone_id=host.zone_id,
-        zone_name=zone,
+        zone_name=zone.name,
         pod_id=host.pod_id,
         pod_name=pod,
         cluster_id=host.cluster_id,
@@ -150,7 +155,7 @@ def _host(
         host_tags=tags,
         explicit_host_tags=tags,
         is_tag_a_rule=False,
-        ha_host=False,
+        ha_host=bool(ha_tag) and ha_tag in host.tags,
         capabilities=",".join(host.capabilities),
         created=host.created,
         last_pinged=pinged,
@@ -159,6 +164,7 @@ def _host(
         details=host.details,
         watchdog=host.watchdog,
         out_of_band_management=out_of_band(power) if power else None,
+        host_ha=host_ha(ha_of(host, cluster, zone)),
     )
 
 

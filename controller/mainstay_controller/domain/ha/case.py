@@ -79,7 +79,7 @@ class Case:
     """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
 
     `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
-    `has_power`: a power controller is configured."""
+    `has_power`: a power controller is configured.  `may_be_fenced`: the operator lets us act on it (HA is on for it)."""
 
     host_id: HostId
     boot_id: str
@@ -92,6 +92,7 @@ class Case:
     answers_awaited: bool = False
     pings: tuple[tuple[HostId, bool], ...] = ()
     has_power: bool = False
+    may_be_fenced: bool = True
     power: PowerReading | None = None
     power_off_ordered: bool = False
     poisoned_at: float | None = None
@@ -257,6 +258,8 @@ def is_still(answer: Answer, seconds: float) -> bool:
 
 
 def fencing(case: Case) -> Iterator[PowerOff | Poison]:
+    if not case.may_be_fenced:
+        return
     if case.has_power and not case.power_off_ordered:
         why = why_power_off(case)
         if why:
@@ -301,6 +304,8 @@ def why_it_waits(case: Case) -> Iterator[str]:
         yield reading_in_words(case.power)
     elif not case.has_power:
         yield "no power controller is configured"
+    if not case.may_be_fenced:
+        yield "HA of this host is disabled, so that it is neither powered off nor poisoned"
     for observer_id, answered in case.pings:
         yield ping_in_words(observer_id, answered)
 
