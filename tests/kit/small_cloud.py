@@ -54,6 +54,7 @@ from mainstay_controller.operations import (
     restore_vm,
     start_vm,
     stop_vm,
+    storage_maintenance,
 )
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
@@ -94,7 +95,17 @@ def shown(work: Callable[[JobRun], Awaitable[object]]) -> Work:
 
 WORKS: dict[str, Work] = {
     module.COMMAND: shown(module.work)
-    for module in (attend_vms, deploy_vm, start_vm, stop_vm, reboot_vm, restore_vm, migrate_vm, drain_host)
+    for module in (
+        attend_vms,
+        deploy_vm,
+        start_vm,
+        stop_vm,
+        reboot_vm,
+        restore_vm,
+        migrate_vm,
+        drain_host,
+        storage_maintenance,
+    )
 } | {
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),

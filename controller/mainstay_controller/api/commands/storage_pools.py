@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
-from mainstay_controller.api.answers import Success
+from mainstay_controller.api.answers import Accepted, Success, accepted
+from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter
-from mainstay_controller.api.registry import command
+from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
-from mainstay_controller.operations import create_storage_pool, remove_place, update_places
+from mainstay_controller.operations import create_storage_pool, remove_place, storage_maintenance, update_places
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -120,4 +121,35 @@ async def update(request: UpdateStoragePool, caller: Caller, cloud: Cloud) -> vi
     return await one(views.storage_pools, pool, caller, cloud)
 
 
-COMMANDS = (create, list_storage_pools, list_storage_pools_metrics, update, delete)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnePool:
+    id: Annotated[PoolId, "the ID of the storage pool"]
+
+
+@command(
+    "enableStorageMaintenance",
+    roles=ROOT,
+    job=job_of(storage_maintenance.work, views.storage_pools),
+    envelope="prepareprimarystorageformaintenanceresponse",
+)
+async def enable_maintenance(request: OnePool, caller: Caller, cloud: Cloud) -> Accepted:
+    """Stops every virtual machine with a disk on a storage pool; the job ends when the pool is in Maintenance."""
+    return accepted(await storage_maintenance.begin(request.id, caller.asker, cloud))
+
+
+@instant_job("cancelStorageMaintenance", roles=ROOT, envelope="cancelprimarystoragemaintenanceresponse")
+async def cancel_maintenance(request: OnePool, caller: Caller, cloud: Cloud) -> views.StoragePoolView:
+    """Takes a storage pool into service again and starts what was stopped for its maintenance."""
+    pool = await storage_maintenance.cancel(request.id, caller.asker, cloud)
+    return await one(views.storage_pools, pool, caller, cloud)
+
+
+COMMANDS = (
+    create,
+    list_storage_pools,
+    list_storage_pools_metrics,
+    update,
+    delete,
+    enable_maintenance,
+    cancel_maintenance,
+)
