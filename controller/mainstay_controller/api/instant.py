@@ -22,12 +22,12 @@ Request_contra = TypeVar("Request_contra", contravariant=True)
 
 
 def instant_job(
-    name: str, *, roles: frozenset[Role], since: str = SINCE, creates: bool = False
+    name: str, *, roles: frozenset[Role], since: str = SINCE, creates: bool = False, envelope: str | None = None
 ) -> Callable[[HandlerOf[Request_contra]], Handled]:
     """As `command`, for a handler that answers a view or success.  `creates`: the answer carries the id of what was made."""
 
     def describe(handler: HandlerOf[Request_contra]) -> Handled:
-        plain = command(name, roles=roles, since=since)(handler)
+        plain = command(name, roles=roles, since=since, envelope=envelope)(handler)
 
         async def told_as_job(request: object, caller: Caller, cloud: Cloud) -> Accepted:
             answer = await plain.handler(request, caller, cloud)

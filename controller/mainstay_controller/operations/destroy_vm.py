@@ -26,13 +26,13 @@ RECOVER_EVENT = "VM.RECOVER"
 EXPUNGEABLE = (VmState.DESTROYED, VmState.ERROR, VmState.EXPUNGING)
 
 
-async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, expunge: bool = False) -> Job:
+async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, expunge: bool = False, command: str = COMMAND) -> Job:
     vm = await living_vm(vm_id, cloud.store)
     if vm.delete_protection:
         raise PermissionDenied(f"VM {vm.name} is protected from deletion")
     changed = replace(vm, wanted_running=False)
     said = {"expunge": str(expunge)}
-    return await begin_vm_job(COMMAND, EVENT, vm, asker, cloud, changed=changed, parameters=said)
+    return await begin_vm_job(command, EVENT, vm, asker, cloud, changed=changed, parameters=said)
 
 
 async def begin_expunge(vm_id: VmId, asker: Asker, cloud: Cloud) -> Job:

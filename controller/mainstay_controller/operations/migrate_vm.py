@@ -40,7 +40,9 @@ COMMAND, EVENT = "migrateVirtualMachine", "VM.MIGRATE"
 PROGRESS_SECONDS = 1.0
 
 
-async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, host_id: HostId | None = None) -> Job:
+async def begin(
+    vm_id: VmId, asker: Asker, cloud: Cloud, *, host_id: HostId | None = None, command: str = COMMAND
+) -> Job:
     """`host_id` None: the planner chooses.  Refused at once when there is no room now."""
     vm = await living_vm(vm_id, cloud.store, "virtualmachineid")
     if vm.state is not VmState.RUNNING:
@@ -49,7 +51,7 @@ async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, host_id: HostId | No
         raise InvalidParameter("hostid", f"VM {vm.name} is on that host already")
     await find_target(vm, host_id, cloud)
     said = {"hostid": host_id} if host_id else {}
-    return await begin_vm_job(COMMAND, EVENT, vm, asker, cloud, parameters=said)
+    return await begin_vm_job(command, EVENT, vm, asker, cloud, parameters=said)
 
 
 async def work(run: JobRun) -> Vm:

@@ -15,10 +15,10 @@ from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell
 COMMAND, EVENT = "rebootVirtualMachine", "VM.REBOOT"
 
 
-async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, forced: bool = False) -> Job:
+async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, forced: bool = False, command: str = COMMAND) -> Job:
     vm = await living_vm(vm_id, cloud.store)
     check_runs(vm)
-    return await begin_vm_job(COMMAND, EVENT, vm, asker, cloud, parameters={"forced": str(forced)})
+    return await begin_vm_job(command, EVENT, vm, asker, cloud, parameters={"forced": str(forced)})
 
 
 async def work(run: JobRun) -> Vm:

@@ -13,8 +13,9 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 async def resize_vm(vm: Vm, offering: ServiceOffering, cloud: Cloud) -> Vm:
     if vm.state is not VmState.STOPPED:
         raise ResourceInUse(f"VM {vm.name} is {vm.state}: its size can be changed when it is Stopped")
-    if offering.is_system:
-        raise InvalidParameter("serviceofferingid", f"offering {offering.name} is for system VMs")
+    if offering.is_system is (vm.type == "User"):
+        whose = "system VMs" if offering.is_system else "users' VMs"
+        raise InvalidParameter("serviceofferingid", f"offering {offering.name} is for {whose}")
     if offering.zone_ids and vm.zone_id not in offering.zone_ids:
         raise InvalidParameter("serviceofferingid", f"offering {offering.name} is not for the zone of VM {vm.name}")
     return await cloud.store.vms.swap(

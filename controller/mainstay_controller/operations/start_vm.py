@@ -53,12 +53,13 @@ class NotWanted(ResourceInUse):
     """The VM was stopped by a user while it was being started."""
 
 
-async def begin(vm_id: VmId, wish: Wish, asker: Asker, cloud: Cloud) -> Job:
+async def begin(vm_id: VmId, wish: Wish, asker: Asker, cloud: Cloud, *, command: str = COMMAND) -> Job:
+    """`command`: as which the job is known, and its result shown; here and with the other verbs of VMs."""
     vm = await living_vm(vm_id, cloud.store)
     if vm.state not in (VmState.STOPPED, VmState.STOPPING, VmState.STARTING, VmState.RUNNING):
         raise ResourceInUse(f"VM {vm.name} cannot be started: it is {vm.state}")
     changed = replace(vm, wanted_running=True)
-    return await begin_vm_job(COMMAND, EVENT, vm, asker, cloud, changed=changed, parameters=wish_in_words(wish))
+    return await begin_vm_job(command, EVENT, vm, asker, cloud, changed=changed, parameters=wish_in_words(wish))
 
 
 async def work(run: JobRun) -> Vm:

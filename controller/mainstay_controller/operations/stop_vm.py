@@ -28,13 +28,13 @@ COMMAND, EVENT = "stopVirtualMachine", "VM.STOP"
 AT_REST = frozenset({VmState.STOPPED, VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR})
 
 
-async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, forced: bool = False) -> Job:
+async def begin(vm_id: VmId, asker: Asker, cloud: Cloud, *, forced: bool = False, command: str = COMMAND) -> Job:
     vm = await living_vm(vm_id, cloud.store)
     if vm.state in (VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR):
         raise ResourceInUse(f"VM {vm.name} cannot be stopped: it is {vm.state}")
     changed = replace(vm, wanted_running=False)
     said = {"forced": str(forced)}
-    return await begin_vm_job(COMMAND, EVENT, vm, asker, cloud, changed=changed, parameters=said)
+    return await begin_vm_job(command, EVENT, vm, asker, cloud, changed=changed, parameters=said)
 
 
 async def work(run: JobRun) -> Vm:
