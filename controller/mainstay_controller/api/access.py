@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mainstay_controller.api.errors import not_permitted
-from mainstay_controller.domain.ids import DomainId
-from mainstay_controller.domain.records import Account, DomainRecord, Network, Template, User
+from mainstay_controller.domain.ids import DomainId, ProjectId
+from mainstay_controller.domain.records import Account, DomainRecord, Network, Project, Template, User
 from mainstay_controller.domain.roles import SEES_EVERYTHING, Role
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.jobs import Asker
@@ -21,6 +21,8 @@ ROOT_READS = frozenset({Role.ROOT_ADMIN, Role.READ_ONLY_ADMIN})
 ADMINS = frozenset({Role.ROOT_ADMIN, Role.DOMAIN_ADMIN})
 USERS = frozenset({Role.ROOT_ADMIN, Role.DOMAIN_ADMIN, Role.USER})
 EVERYBODY = frozenset(Role)
+ALL_PROJECTS = "-1"
+"""What clients say when a list is not to be narrowed to one project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,9 @@ class ListScope(Protocol):
     @property
     def is_recursive(self) -> bool: ...
 
+    @property
+    def project_id(self) -> str | None: ...
+
 
 async def caller_of(user: User, store: Store) -> Caller:
     account = await store.accounts.by_id(user.account_id)
@@ -83,6 +88,8 @@ async def may_change(caller: Caller, record: object, store: Store) -> bool:
     match record:
         case DomainRecord():
             return is_within(record, caller.domain)
+        case Project():
+            return await _reaches(caller, await store.accounts.by_id(record.owner_id), store)
         case Account():
             return await _reaches(caller, record, store)
     owner_id = getattr(record, "account_id", None)
@@ -91,6 +98,8 @@ async def may_change(caller: Caller, record: object, store: Store) -> bool:
 
 async def visible(caller: Caller, scope: ListScope, store: Store) -> list[Where]:
     """The conditions that leave only rows that were asked for and that the caller may see."""
+    if scope.project_id not in (None, ALL_PROJECTS):
+        return [eq("account_id", (await _project(caller, str(scope.project_id), store)).account_id)]
     return [*await _asked_for(caller, scope, store), *await _within_reach(caller, store)]
 
 
@@ -118,8 +127,12 @@ async def account_named(name: str, domain: DomainRecord, store: Store) -> Accoun
     return found[0]
 
 
-async def owner_named(caller: Caller, name: str | None, domain_id: DomainId | None, store: Store) -> Account:
-    """For whom something is made: the caller's own account, or one that an administrator names."""
+async def owner_named(
+    caller: Caller, name: str | None, domain_id: DomainId | None, store: Store, *, project_id: ProjectId | None = None
+) -> Account:
+    """For whom something is made: the caller's own account, a project's, or one that an administrator names."""
+    if project_id is not None:
+        return await store.accounts.by_id((await _project(caller, project_id, store)).account_id)
     if name is None:
         return caller.account
     domain = await store.domains.by_id(domain_id) if domain_id else caller.domain
@@ -127,6 +140,15 @@ async def owner_named(caller: Caller, name: str | None, domain_id: DomainId | No
     if not caller.sees_everything and not await _reaches(caller, account, store):
         raise not_permitted(caller.account.name)
     return account
+
+
+async def _project(caller: Caller, project_id: str, store: Store) -> Project:
+    project = await store.projects.get(project_id)
+    if project is None or project.removed is not None:
+        raise InvalidParameter("projectid", f"there is no project {project_id}")
+    if not await may_use(caller, project, store):
+        raise not_permitted(caller.account.name)
+    return project
 
 
 async def _asked_for(caller: Caller, scope: ListScope, store: Store) -> list[Where]:
@@ -148,8 +170,10 @@ async def _within_reach(caller: Caller, store: Store) -> list[Where]:
 
 
 async def _reaches(caller: Caller, account: Account, store: Store) -> bool:
-    """An administrator of a domain reaches no account that is more than he is."""
+    """An administrator of a domain reaches no account that is more than he is; an owner reaches his projects' accounts."""
     if account.id == caller.account.id:
+        return True
+    if await store.projects.count(LIVE, eq("account_id", account.id), eq("owner_id", caller.account.id)):
         return True
     if account.role in SEES_EVERYTHING:
         return False

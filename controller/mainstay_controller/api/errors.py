@@ -90,7 +90,18 @@ def not_permitted(account: str) -> PermissionDenied:
     return PermissionDenied(f"Account {account} does not have permission to operate with the resource")
 
 
+UNSERVED = (
+    (("LoadBalancer", "LBStickiness", "LBHealthCheck", "GlobalLoad"), "load balancers"),
+    (("Vpc", "VPC", "NetworkACL", "PrivateGateway", "StaticRoute"), "VPCs"),
+    (("Vpn",), "VPNs"),
+)
+"""Families of CloudStack's commands that this cloud does not have, by what their names contain."""
+
+
 def unknown_command(name: str) -> UnknownCommand:
+    for marks, things in UNSERVED:
+        if any(mark in name for mark in marks):
+            return UnknownCommand(f"The given command '{name}' is not supported: this cloud has no {things}")
     return UnknownCommand(f"The given command '{name}' either does not exist, is not available for user.")
 
 

@@ -41,7 +41,7 @@ class ScopedListing(Listing):
     domain_id: Annotated[DomainId | None, "list only resources of this domain"] = None
     is_recursive: Annotated[bool, "with domainid: also those of its subdomains"] = False
     list_all: Annotated[bool, "list everything the caller may see, not only what their account owns"] = False
-    project_id: Annotated[str | None, "projects are not served: ignored"] = None
+    project_id: Annotated[str | None, "list what belongs to this project; -1: as if it were not said"] = None
 
 
 R = TypeVar("R")

@@ -37,6 +37,7 @@ REFERENCES: Mapping[object, str] = {
     ids.UserId: "users",
     ids.DomainId: "domains",
     ids.ControllerId: "controllers",
+    ids.ProjectId: "projects",
     ids.RoleId: "roles",
     ids.DiskOfferingId: "disk_offerings",
     ids.ImageStoreId: "image_stores",

@@ -34,6 +34,7 @@ from mainstay_controller.domain.ids import (
     PhysicalNetworkId,
     PodId,
     PoolId,
+    ProjectId,
     RoleId,
     SecurityGroupId,
     ServiceProviderId,
@@ -367,6 +368,8 @@ class Vm:
     user_data: str = ""
     key_pair: str = ""
     vnc_password: str = ""
+    password: str | None = None  # sealed; handed to the guest by its router
+    iso_id: TemplateId | None = None  # a read-only disk from the next start on
     affinity_group_ids: tuple[str, ...] = ()
     group: str = ""
     delete_protection: bool = False
@@ -793,6 +796,22 @@ class Account:
     state: str = "enabled"
     network_domain: str = ""
     details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """`account_id` owns what belongs to the project; `owner_id` is the account whose users may use it."""
+
+    id: ProjectId
+    name: str
+    display_text: str
+    account_id: AccountId
+    owner_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    removed: datetime | None = None
+    state: str = "Active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,12 @@ async def begin(account: Account, asker: Asker, cloud: Cloud) -> Job:
 
 
 async def work(run: JobRun) -> None:
-    store, account_id = run.cloud.store, AccountId(run.job.instance_id)
+    await empty(AccountId(run.job.instance_id), run)
+
+
+async def empty(account_id: AccountId, run: JobRun) -> None:
+    """Of its machines; then it is removed."""
+    store = run.cloud.store
     ordered: set[str] = set()
     while vms := await store.vms.find(LIVE, eq("account_id", account_id)):
         await run.reached(f"{len(vms)} virtual machines are still there", 10)

@@ -34,6 +34,7 @@ from mainstay_controller.operations.errors import (
     PermissionDenied,
     ResourceUnavailable,
 )
+from mainstay_controller.operations.guest_passwords import with_password
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.living import (
@@ -171,6 +172,8 @@ async def _offering(new: NewVm, zone: Zone, store: Store) -> ServiceOffering:
 
 async def _template(new: NewVm, zone: Zone, store: Store) -> Template:
     template = await living_template(new.template_id, store)
+    if template.is_iso:
+        raise InvalidParameter("templateid", f"{template.name} is an ISO: deploy from a template and attach it")
     if not template.is_ready:
         raise InvalidParameter("templateid", f"template {template.name} is not ready: {template.status or 'no image'}")
     if template.zone_id not in (None, zone.id):
@@ -210,6 +213,7 @@ async def _write(new: NewVm, found: Checked, asker: Asker, now: datetime, cloud:
     job = new_job(cloud, COMMAND, asker, now, instance_type=INSTANCE_TYPE, instance_id=vm_id, parameters=said)
     async with cloud.store.transaction() as store:
         vm = _vm(vm_id, new, found, now, cloud)
+        vm = with_password(vm, found.template, cloud)
         vm = await store.vms.add(replace(vm, nics=await _nics(vm, new, store, cloud)))
         await store.volumes.add_all(_volumes(vm, new, found.template, cloud))
         job = await add_vm_job(job, EVENT, vm, store, cloud)

@@ -13,6 +13,7 @@ from mainstay_controller.domain.ids import AccountId, DomainId, UserId
 from mainstay_controller.domain.records import Account, DomainRecord, RoleRecord, User
 from mainstay_controller.domain.roles import DEFAULT_ROLES, Role
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.default_offerings import add_default_offerings
 from mainstay_controller.operations.secrets import name_of_api_secret, sealed
 from mainstay_controller.store.port import Conflict
 from mainstay_runtime.clock import Rng
@@ -69,6 +70,7 @@ async def _write(admin: FirstAdmin, password_hash: str, cloud: Cloud) -> None:
                 for role, (role_id, name) in DEFAULT_ROLES.items()
             ]
         )
+        await add_default_offerings(store, cloud.rng, now)
         await store.accounts.add(
             Account(
                 id=ADMIN_ACCOUNT_ID,

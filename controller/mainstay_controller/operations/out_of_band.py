@@ -17,7 +17,7 @@ from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.living import living_host
 from mainstay_controller.operations.secrets import name_of_power_password, opened, sealed
-from mainstay_controller.store.port import Stale
+from mainstay_controller.store.port import LIVE, Stale, Where, any_of
 
 COMMAND, EVENT = "issueOutOfBandManagementPowerAction", "HOST.OOBM.ACTION"
 DRIVERS = ("ipmitool", "redfish")
@@ -60,6 +60,13 @@ async def set_enabled(host_id: HostId, enabled: bool, cloud: Cloud) -> OutOfBand
         if known.enabled is enabled
         else await cloud.store.out_of_band.swap(known, replace(known, enabled=enabled))
     )
+
+
+async def set_enabled_in(place: Where, enabled: bool, cloud: Cloud) -> None:
+    """Of all hosts there that have a power controller."""
+    hosts = await cloud.store.hosts.find(LIVE, place)
+    for known in await cloud.store.out_of_band.find(any_of("id", [host.id for host in hosts])):
+        await set_enabled(known.id, enabled, cloud)
 
 
 async def configured(host_id: HostId, cloud: Cloud) -> OutOfBand:

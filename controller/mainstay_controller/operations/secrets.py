@@ -27,5 +27,9 @@ def name_of_api_secret(user_id: str) -> str:
     return f"user {user_id} secret key"
 
 
+def name_of_guest_password(vm_id: str) -> str:
+    return f"vm {vm_id} password"
+
+
 def name_of_power_password(host_id: str) -> str:
     return f"host {host_id} power controller"

@@ -53,6 +53,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "domains": Aggregate(r.DomainRecord),
     "accounts": Aggregate(r.Account, indexed=(("domain_id",),)),
     "users": Aggregate(r.User, unique=(("api_key",),), indexed=(("account_id",), ("username",))),
+    "projects": Aggregate(r.Project, unique=(("account_id",),), indexed=(("owner_id",),)),
     "roles": Aggregate(r.RoleRecord, unique=(("name",),)),
     "resource_limits": Aggregate(r.ResourceLimit, indexed=(("owner_id",),)),
     "login_sessions": Aggregate(r.LoginSession, indexed=(("user_id",),)),

@@ -167,6 +167,7 @@ class Store(Protocol):
     domains: Repository[r.DomainRecord]
     accounts: Repository[r.Account]
     users: Repository[r.User]
+    projects: Repository[r.Project]
     roles: Repository[r.RoleRecord]
     resource_limits: Repository[r.ResourceLimit]
     login_sessions: Repository[r.LoginSession]

@@ -13,7 +13,7 @@ from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
-from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingId, PhysicalNetworkId, ZoneId
+from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingId, PhysicalNetworkId, ProjectId, ZoneId
 from mainstay_controller.operations import networks
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
@@ -54,6 +54,7 @@ class CreateNetwork:
     network_domain: Annotated[str, "the network domain"] = ""
     dns1: Annotated[str, "the first DNS server"] = ""
     dns2: Annotated[str, "the second DNS server"] = ""
+    project_id: Annotated[ProjectId | None, "make it for this project"] = None
     account: Annotated[str | None, "make it for this account, with domainid; administrators only"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
 
@@ -94,7 +95,7 @@ list_networks = listing(
 @command("createNetwork", roles=USERS)
 async def create(request: CreateNetwork, caller: Caller, cloud: Cloud) -> views.NetworkView:
     """Creates a guest network."""
-    owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
     new = networks.NewNetwork(
         zone_id=request.zone_id,
         offering_id=request.network_offering_id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from mainstay_controller.api.access import EVERYBODY, ROOT_READS, Caller
+from mainstay_controller.api.access import EVERYBODY, Caller
 from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import ScopedListing
 from mainstay_controller.api.registry import command
@@ -21,11 +21,6 @@ class ThingView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectView(ThingView):
-    wire_key: ClassVar[str] = "project"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotView(ThingView):
     wire_key: ClassVar[str] = "snapshot"
 
@@ -36,25 +31,9 @@ class VmSnapshotView(ThingView):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystemVmView(ThingView):
-    wire_key: ClassVar[str] = "systemvm"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IsoView(ThingView):
-    wire_key: ClassVar[str] = "iso"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListThings(ScopedListing):
     id: Annotated[str | None, "the ID"] = None
     name: Annotated[str | None, "the name"] = None
-
-
-@command("listProjects", roles=EVERYBODY)
-async def list_projects(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[ProjectView]:
-    """Lists projects; there are none, accounts own everything."""
-    return rows_of([])
 
 
 @command("listSnapshots", roles=EVERYBODY)
@@ -69,16 +48,4 @@ async def list_vm_snapshots(_request: ListThings, _caller: Caller, _cloud: Cloud
     return rows_of([])
 
 
-@command("listSystemVms", roles=ROOT_READS)
-async def list_system_vms(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[SystemVmView]:
-    """Lists system VMs; none run yet."""
-    return rows_of([])
-
-
-@command("listIsos", roles=EVERYBODY)
-async def list_isos(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[IsoView]:
-    """Lists ISO images; none are registered yet."""
-    return rows_of([])
-
-
-COMMANDS = (list_projects, list_snapshots, list_vm_snapshots, list_system_vms, list_isos)
+COMMANDS = (list_snapshots, list_vm_snapshots)

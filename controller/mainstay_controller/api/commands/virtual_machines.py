@@ -20,6 +20,7 @@ from mainstay_controller.domain.ids import (
     NetworkId,
     OfferingId,
     PodId,
+    ProjectId,
     TemplateId,
     VmId,
     ZoneId,
@@ -91,6 +92,7 @@ class DeployVirtualMachine:
     pod_id: Annotated[PodId | None, "start it in this pod; root administrators only"] = None
     account: Annotated[str | None, "deploy it for this account, with domainid; administrators only"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    project_id: Annotated[ProjectId | None, "deploy it for this project"] = None
     network_ids: Annotated[tuple[NetworkId, ...], "the IDs of its networks, the default one first"] = ()
     ip_address: Annotated[str, "the address it is given"] = ""
     root_disk_size: Annotated[int | None, "the size of the root disk in GiB"] = None
@@ -152,11 +154,11 @@ class MigrateVirtualMachine:
     host_id: Annotated[HostId | None, "the host to migrate it to; without one the planner chooses"] = None
 
 
-@command("deployVirtualMachine", roles=USERS, job=job_of(deploy_vm.work, views.virtual_machines))
+@command("deployVirtualMachine", roles=USERS, job=job_of(deploy_vm.work, views.virtual_machines_with_passwords))
 async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
     """Creates a virtual machine and, unless told otherwise, starts it."""
     wish = _wish(caller, request.pod_id, request.cluster_id, request.host_id)
-    owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
     offering = await cloud.store.service_offerings.by_id(request.service_offering_id)
     size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
     await check_limits(owner, size, cloud)

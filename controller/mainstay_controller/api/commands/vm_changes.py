@@ -9,13 +9,14 @@ from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller
 from mainstay_controller.api.answers import Accepted, Rows, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, page_in_memory
+from mainstay_controller.api.parameters import Length
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import hosts as host_views
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
-from mainstay_controller.operations import restore_vm
+from mainstay_controller.operations import guest_passwords, restore_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
 from mainstay_controller.operations.key_pairs import key_pair_named
@@ -52,6 +53,12 @@ class ChangeService:
 class ResetSshKey:
     id: Annotated[VmId, "the ID of the virtual machine"]
     key_pair: Annotated[str, "the name of the SSH key pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetPassword:
+    id: Annotated[VmId, "the ID of the virtual machine"]
+    password: Annotated[str, "the new password; without one it is made up", Length(64)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,14 @@ async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> v
     pair = await key_pair_named(request.key_pair, owner, cloud)
     changed = await update_vm(vm.id, VmChanges(key_pair=pair.name), cloud)
     return await one(views.virtual_machines, changed, caller, cloud)
+
+
+@instant_job("resetPasswordForVirtualMachine", roles=USERS)
+async def reset_password(request: ResetPassword, caller: Caller, cloud: Cloud) -> views.VmView:
+    """Gives a virtual machine that is Stopped another password; it is in the job's result and nowhere else."""
+    vm = await cloud.store.vms.by_id(request.id)
+    changed = await guest_passwords.reset_password(vm, request.password, cloud)
+    return await one(views.virtual_machines_with_passwords, changed, caller, cloud)
 
 
 @command("restoreVirtualMachine", roles=USERS, job=job_of(restore_vm.work, views.virtual_machines))
@@ -140,4 +155,4 @@ async def _why_not(vm: Vm, host_id: HostId, cloud: Cloud) -> str | None:
     return None
 
 
-COMMANDS = (change_service, scale, reset_ssh_key, restore, list_nics, find_hosts)
+COMMANDS = (change_service, scale, reset_ssh_key, reset_password, restore, list_nics, find_hosts)

@@ -13,7 +13,17 @@ from mainstay_controller.api.parameters import Between, Filter
 from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
-from mainstay_controller.domain.ids import ClusterId, DiskOfferingId, DomainId, HostId, PoolId, VmId, VolumeId, ZoneId
+from mainstay_controller.domain.ids import (
+    ClusterId,
+    DiskOfferingId,
+    DomainId,
+    HostId,
+    PoolId,
+    ProjectId,
+    VmId,
+    VolumeId,
+    ZoneId,
+)
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.domain.states import VolumeState
 from mainstay_controller.operations import volumes
@@ -46,6 +56,7 @@ class CreateVolume:
     disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering"] = None
     size: Annotated[int | None, "the size in GiB, where the offering has none", Between(1, 65536)] = None
     virtual_machine_id: Annotated[VmId | None, "the virtual machine it is for: its zone is taken"] = None
+    project_id: Annotated[ProjectId | None, "make it for this project"] = None
     account: Annotated[str | None, "make it for this account, with domainid; administrators only"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
 
@@ -98,7 +109,7 @@ async def create(request: CreateVolume, caller: Caller, cloud: Cloud) -> views.V
     zone_id = vm.zone_id if vm else request.zone_id
     if zone_id is None:
         raise InvalidParameter("zoneid", "name the zone, or the virtual machine")
-    owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
     new = volumes.NewVolume(
         zone_id=zone_id, name=request.name, disk_offering_id=request.disk_offering_id, size_gib=request.size
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import AffinityGroup, Nic, Template, Vm
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.guest_passwords import password_of
 
 Names = Mapping[str | None, str]
 
@@ -66,6 +67,8 @@ class VmView:
     template_name: str | None
     template_display_text: str | None
     template_format: str | None
+    iso_id: str | None
+    iso_name: str | None
     password_enabled: bool
     service_offering_id: str
     service_offering_name: str | None
@@ -112,16 +115,22 @@ async def virtual_machines(records: Sequence[Vm], caller: Caller, cloud: Cloud) 
         offerings=await names_of(store.service_offerings, (vm.service_offering_id for vm in records)),
         accounts=await names_of(store.accounts, (vm.account_id for vm in records)),
         domains=await names_of(store.domains, (vm.domain_id for vm in records)),
-        templates=await by_ids(store.templates, (vm.template_id for vm in records)),
+        templates=await by_ids(store.templates, (each for vm in records for each in (vm.template_id, vm.iso_id))),
         groups=await by_ids(store.affinity_groups, (group for vm in records for group in vm.affinity_group_ids)),
         tags=await tags_of((vm.id for vm in records), caller, cloud),
     )
     return [_virtual_machine(vm, names, with_host=caller.role is not Role.USER) for vm in records]
 
 
+async def virtual_machines_with_passwords(records: Sequence[Vm], caller: Caller, cloud: Cloud) -> list[VmView]:
+    """For the one answer that shows a new password."""
+    shown = await virtual_machines(records, caller, cloud)
+    return [replace(view, password=password_of(vm, cloud)) for view, vm in zip(shown, records, strict=True)]
+
+
 def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
     """Which host it runs on is told to administrators only."""
-    template = names.templates.get(vm.template_id)
+    template, iso = names.templates.get(vm.template_id), names.templates.get(vm.iso_id)
     return VmView(
         id=vm.id,
         name=vm.name,
@@ -143,6 +152,8 @@ def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
         template_name=template.name if template else None,
         template_display_text=template.display_text if template else None,
         template_format=template.format if template else None,
+        iso_id=vm.iso_id,
+        iso_name=iso.name if iso else None,
         password_enabled=template.password_enabled if template else False,
         service_offering_id=vm.service_offering_id,
         service_offering_name=names.offerings.get(vm.service_offering_id),
