@@ -133,15 +133,27 @@ class MemoryRepository(Generic[T]):
             self._table.update({record.id: record for record in records})  # type: ignore[attr-defined]
 
     async def swap(self, old: T, new: T) -> T:
+        [written] = await self.swap_all([(old, new)])
+        return written
+
+    async def swap_all(self, changes: Sequence[tuple[T, T]]) -> list[T]:
         await self._store.touch(f"swap {self._name}")
         async with self._store.writing():
-            current: Any = self._table.get(old.id)  # type: ignore[attr-defined]
-            if current is None or current.version != old.version:  # type: ignore[attr-defined]
-                raise Stale(f"{self._name}: {old.id}")  # type: ignore[attr-defined]
-            written: T = dataclasses.replace(new, version=current.version + 1)  # type: ignore[type-var]
-            self._refuse_twins(written, [row for row in self._table.values() if row is not current])
-            self._table[current.id] = written
-            return written
+            kept = dict(self._table)
+            try:
+                return [self._swap(old, new) for old, new in changes]
+            except (Stale, Conflict):
+                self._store.rows.tables[self._name] = kept
+                raise
+
+    def _swap(self, old: Any, new: Any) -> T:
+        current: Any = self._table.get(old.id)
+        if current is None or current.version != old.version:
+            raise Stale(f"{self._name}: {old.id}")
+        written: T = dataclasses.replace(new, version=current.version + 1)
+        self._refuse_twins(written, [row for row in self._table.values() if row is not current])
+        self._table[current.id] = written
+        return written
 
     async def remove(self, record_id: str) -> bool:
         await self._store.touch(f"remove {self._name}")

@@ -122,6 +122,9 @@ class Repository(Protocol[T]):
     async def swap(self, old: T, new: T) -> T:
         """Compare-and-set: writes `new` with version old.version + 1 if the row still has old.version; raises Stale.  Returns what was written."""
 
+    async def swap_all(self, changes: Sequence[tuple[T, T]]) -> list[T]:
+        """Several swaps (old, new), of different rows, at the price of little more than one: all or none."""
+
     async def remove(self, record_id: str) -> bool:
         """Really delete the row; False if there was none."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -102,6 +103,20 @@ async def test_swap_of_a_row_that_changed_is_stale_and_writes_nothing(store: Sto
         await store.vms.swap(seen, dataclasses.replace(seen, epoch=7))
 
     assert await store.vms.by_id(seen.id) == after
+
+
+async def test_several_swaps_are_all_written_or_none(store: Store) -> None:
+    seen = [a_vm(f"vm{number}") for number in range(5)]
+    await store.vms.add_all(seen)
+    raised = [(vm, dataclasses.replace(vm, epoch=1)) for vm in seen]
+
+    written = await store.vms.swap_all(raised[:4])
+    with pytest.raises(Stale):
+        await store.vms.swap_all([raised[4], raised[0]])
+
+    assert [vm.version for vm in written] == [seen[0].version + 1] * 4
+    assert await store.vms.find(eq("epoch", 1)) == written
+    assert await store.vms.by_id(seen[4].id) == seen[4]
 
 
 async def test_of_many_who_swap_the_same_row_one_wins(store: Store) -> None:
@@ -203,6 +218,34 @@ async def test_of_two_transactions_over_one_row_one_is_stale(store: Store) -> No
     await all_of(raise_epoch(5), raise_epoch(6))
 
     assert (await store.vms.by_id(seen.id)).version == seen.version + 1
+
+
+async def test_a_write_that_gave_way_to_a_rival_is_tried_again(store: Store) -> None:
+    first, second = a_vm("vm1"), a_vm("vm2")
+    await store.vms.add_all([first, second])
+    rival_is_in = asyncio.Event()
+
+    async def rival() -> None:
+        """Takes the rows in the other order, and gives up in the end."""
+        with suppress(Stale, RivalGivesUp):
+            async with store.transaction() as inner:
+                await inner.vms.swap(second, dataclasses.replace(second, epoch=9))
+                rival_is_in.set()
+                await asyncio.sleep(0.2)
+                await inner.vms.swap(first, dataclasses.replace(first, epoch=9))
+                raise RivalGivesUp
+
+    async def raise_epochs() -> None:
+        await rival_is_in.wait()
+        await store.vms.swap_all([(vm, dataclasses.replace(vm, epoch=1)) for vm in (first, second)])
+
+    await all_of(rival(), raise_epochs())
+
+    assert [vm.epoch for vm in await store.vms.find()] == [1, 1]
+
+
+class RivalGivesUp(Exception):
+    """It changed its mind; nothing of it stays."""
 
 
 async def test_claimed_rows_belong_to_one_owner(store: Store) -> None:

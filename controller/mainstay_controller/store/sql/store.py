@@ -1,13 +1,14 @@
 """The store on a SQL database: see store.port for what it promises.
 
 SQLite writes are taken one at a time in the process (WAL lets readers go on) and are synced before they count, since an epoch
-raised must survive a power loss.  Engines that lose a transaction to a rival (deadlock, certification) say Stale: nothing was written."""
+raised must survive a power loss.  Where an engine sacrifices a transaction to a rival (deadlock, serialization, certification in
+a Galera cluster) nothing was written: a write that is a transaction of its own is tried again here, a caller's transaction ends as Stale."""
 
 from __future__ import annotations
 
 import asyncio
 import operator
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -21,10 +22,16 @@ from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, P
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
 
 T = TypeVar("T")
-NOT_THERE = ("57P01", "57P02", "57P03", "2003", "2006", "2013", "1053", "WSREP has not yet prepared")
+Written = TypeVar("Written")
+NOT_THERE = frozenset({"57P01", "57P02", "57P03", "1047", "1053", "1927", "2003", "2006", "2013"})
 BARE = (PostgresError, InterfaceError, InternalClientError)
 """What asyncpg raises past SQLAlchemy while it dials, or when a connection ends in the middle of a word."""
-LOST_TO_A_RIVAL = ("1205", "1213", "1020", "40001", "40P01", "deadlock", "serialize", "database is locked")
+RIVALRY = frozenset({"1020", "1205", "1213", "40001", "40P01", "database is locked"})
+ATTEMPTS_MAX = 5
+
+
+class LostToARival(Stale):
+    """The engine gave another transaction the way; nothing was written."""
 
 
 class SqlStore:
@@ -63,15 +70,21 @@ class SqlStore:
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def written(self, write: Callable[[AsyncConnection], Awaitable[Written]]) -> Written:
+        """Within the caller's transaction, or as one of its own."""
         if self._connection is not None:
             with told_plainly():
-                yield self._connection
-            return
+                return await write(self._connection)
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return await self._written_alone(write)
+            except LostToARival:
+                continue
+        return await self._written_alone(write)
+
+    async def _written_alone(self, write: Callable[[AsyncConnection], Awaitable[Written]]) -> Written:
         async with self.transaction() as inner:
-            async with inner.writing() as connection:
-                yield connection
+            return await inner.written(write)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -131,14 +144,20 @@ def told_plainly() -> Iterator[None]:
     except IntegrityError as error:
         raise Conflict(str(error.orig)) from error
     except DBAPIError as error:
-        text = f"{getattr(error.orig, 'sqlstate', '')} {error.orig}"
-        if any(sign in text for sign in LOST_TO_A_RIVAL):
-            raise Stale(text) from error
-        if error.connection_invalidated or any(sign in text for sign in NOT_THERE):
-            raise Unreachable(text) from error
+        code = code_of(error.orig)
+        if code in RIVALRY:
+            raise LostToARival(str(error.orig)) from error
+        if error.connection_invalidated or code in NOT_THERE:
+            raise Unreachable(str(error.orig)) from error
         raise
     except (OSError, *BARE) as error:
         raise Unreachable(str(error)) from error
+
+
+def code_of(error: BaseException | None) -> str:
+    """PostgreSQL's SQLSTATE, MySQL's number, or SQLite's words."""
+    sqlstate = getattr(error, "sqlstate", None)
+    return str(sqlstate or (error.args[0] if error is not None and error.args else ""))
 
 
 class SqlRepository(Generic[T]):
@@ -186,30 +205,66 @@ class SqlRepository(Generic[T]):
     async def add_all(self, records: Sequence[T]) -> None:
         if not records:
             return
-        async with self._store.writing() as connection:
-            await connection.execute(sa.insert(self._table), [self._mapping.write(record) for record in records])
+        rows = [self._mapping.write(record) for record in records]
+
+        async def insert(connection: AsyncConnection) -> None:
+            await connection.execute(sa.insert(self._table), rows)
+
+        await self._store.written(insert)
 
     async def swap(self, old: T, new: T) -> T:
-        before, values = self._mapping.write(old), self._mapping.write(new)
-        values |= {"id": before["id"], "version": before["version"] + 1}
-        known = {"known_id": before["id"], "known_version": before["version"]}
-        async with self._store.writing() as connection:
-            done = await connection.execute(self._mapping.update, values | known)
+        values = self._change(old, new)
+
+        async def update(connection: AsyncConnection) -> None:
+            done = await connection.execute(self._mapping.update, values)
             if done.rowcount == 0:
-                raise Stale(f"{self._table.name}: {before['id']} is no longer version {before['version']}")
-        written: T = self._mapping.record(**values)
-        return written
+                raise Stale(f"{self._table.name}: {values['known_id']} is no longer version {values['known_version']}")
+
+        await self._store.written(update)
+        return self._as_written(values)
+
+    async def swap_all(self, changes: Sequence[tuple[T, T]]) -> list[T]:
+        """Rows that are locked cannot change: when all are as they were known, all are written in one go."""
+        if not changes:
+            return []
+        rows = [self._change(old, new) for old, new in changes]
+        known = {row["known_id"]: row["known_version"] for row in rows}
+        columns = (self._table.c.id, self._table.c.version)
+        lock = sa.select(*columns).where(columns[0].in_(list(known))).order_by(columns[0]).with_for_update()
+
+        async def update(connection: AsyncConnection) -> None:
+            there = {row.id: row.version for row in await connection.execute(lock)}
+            if there != known:
+                changed = sorted(id for id in known if there.get(id) != known[id])
+                raise Stale(f"{self._table.name}: {', '.join(changed)} changed")
+            await connection.execute(self._mapping.update, rows)
+
+        await self._store.written(update)
+        return [self._as_written(row) for row in rows]
+
+    def _change(self, old: T, new: T) -> dict[str, Any]:
+        """What `mapping.update` is given."""
+        before, values = self._mapping.write(old), self._mapping.write(new)
+        known = {"known_id": before["id"], "known_version": before["version"]}
+        return values | {"id": before["id"], "version": before["version"] + 1} | known
+
+    def _as_written(self, change: dict[str, Any]) -> T:
+        record: T = self._mapping.record(**{name: change[name] for name, _reader in self._mapping.readers})
+        return record
 
     async def remove(self, record_id: str) -> bool:
-        async with self._store.writing() as connection:
+        async def delete(connection: AsyncConnection) -> bool:
             done = await connection.execute(sa.delete(self._table).where(self._table.c.id == record_id))
             return done.rowcount > 0
+
+        return await self._store.written(delete)
 
     async def claim(
         self, *where: Where, owner_id: str, owner_epoch: int, limit: int, order_by: str = "created"
     ) -> list[T]:
         free = self._query(where, order_by, False).limit(limit).with_for_update(skip_locked=True)
-        async with self._store.writing() as connection:
+
+        async def take(connection: AsyncConnection) -> list[T]:
             rows = (await connection.execute(free)).all()
             if not rows:
                 return []
@@ -218,6 +273,8 @@ class SqlRepository(Generic[T]):
             await connection.execute(sa.update(self._table).where(self._table.c.id.in_(ids)).values(**mine))
             taken = await connection.execute(self._query((Where("id", "in", tuple(ids)),), order_by, False))
             return [self._mapping.read(row) for row in taken]
+
+        return await self._store.written(take)
 
     async def _select(self, query: sa.Select[Any]) -> list[T]:
         async with self._store.reading() as connection:
