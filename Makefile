@@ -1,5 +1,5 @@
 # Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
-.PHONY: demo test check lab bench bench-scale prove simulate states reference proto
+.PHONY: demo test galera check lab bench bench-scale prove simulate states reference proto
 BIN := .venv/bin
 SCHEDULES ?= 1000
 SEED_FROM ?= 0
@@ -16,6 +16,10 @@ test: ## all that CI runs: quick tests on both cores, then the real hypervisors 
 stories: ## what is told of whole clouds on real hosts, ten minutes of kills and cuts
 	@packaging/bootstrap test
 	$(BIN)/pytest tests/lab
+
+galera: ## a MariaDB cluster of three nodes, one of which is killed under load
+	@packaging/bootstrap test
+	$(BIN)/pytest -m cluster
 
 check: ## lint, types, contracts
 	@packaging/bootstrap test

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,8 +30,10 @@ class Server:
     url: str
     process: subprocess.Popen[bytes] | None = field(default=None)
 
-    def start(self) -> None:
-        self.process = subprocess.Popen(as_user(self.user, *self.command), stdout=self._log(), stderr=subprocess.STDOUT)
+    def start(self, *once: str) -> None:
+        """`once`: arguments of this start only."""
+        command = as_user(self.user, *self.command, *once)
+        self.process = subprocess.Popen(command, stdout=self._log(), stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -72,42 +74,102 @@ def postgresql() -> Iterator[Server]:
 
 
 @contextmanager
-def mariadb(extra: Sequence[str] = ()) -> Iterator[Server]:
+def mariadb() -> Iterator[Server]:
     """MariaDB with a database `mainstay` and a user of that name, reached over loopback."""
-    with directory_of("mysql") as directory:
-        data, socket_path, port = directory / "data", directory / "s", free_port()
-        run_as(
-            "mysql",
-            "mariadb-install-db",
-            f"--datadir={data}",
-            "--auth-root-authentication-method=normal",
-            "--no-defaults",
-        )
-        command = (
-            "/usr/sbin/mariadbd",
-            "--no-defaults",
-            f"--datadir={data}",
-            f"--socket={socket_path}",
-            f"--port={port}",
-            "--bind-address=127.0.0.1",
-            "--innodb-flush-log-at-trx-commit=2",
-            f"--pid-file={directory}/pid",
-            *extra,
-        )
-        url = f"mysql+asyncmy://mainstay:mainstay@127.0.0.1:{port}/mainstay?charset=utf8mb4"
-        with running(Server("mysql", directory, port, command, url)) as server:
-            statements = (
-                "CREATE DATABASE mainstay CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; "
-                "CREATE USER mainstay@'127.0.0.1' IDENTIFIED BY 'mainstay'; "
-                "GRANT ALL ON *.* TO mainstay@'127.0.0.1';"
-            )
-            run_as("mysql", "mariadb", "--no-defaults", f"--socket={socket_path}", "-uroot", "-e", statements)
-            yield server
+    with directory_of("mysql") as directory, running(a_mariadb(directory)) as server:
+        add_mariadb_user(server)
+        yield server
+
+
+def a_mariadb(directory: Path, *more: str) -> Server:
+    data, port = directory / "data", free_port()
+    root = "--auth-root-authentication-method=normal"
+    run_as("mysql", "mariadb-install-db", f"--datadir={data}", root, "--no-defaults")
+    command = (
+        "/usr/sbin/mariadbd",
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--socket={directory / 's'}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        "--innodb-flush-log-at-trx-commit=2",
+        f"--pid-file={directory}/pid",
+        *more,
+    )
+    url = f"mysql+asyncmy://mainstay:mainstay@127.0.0.1:{port}/mainstay?charset=utf8mb4"
+    return Server("mysql", directory, port, command, url)
+
+
+def add_mariadb_user(server: Server) -> None:
+    ask_mariadb(
+        server,
+        "CREATE DATABASE mainstay CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; "
+        "CREATE USER mainstay@'127.0.0.1' IDENTIFIED BY 'mainstay'; "
+        "GRANT ALL ON *.* TO mainstay@'127.0.0.1';",
+    )
+
+
+def ask_mariadb(server: Server, statements: str) -> str:
+    socket_path = f"--socket={server.directory / 's'}"
+    return run_as("mysql", "mariadb", "--no-defaults", socket_path, "-uroot", "-N", "-e", statements)
 
 
 @contextmanager
-def running(server: Server) -> Iterator[Server]:
-    server.start()
+def galera(nodes: int = 3) -> Iterator[list[Server]]:
+    """A Galera cluster, every node of which is written to; a node that comes back catches up from the others."""
+    with ExitStack() as stack:
+        ports = [free_port() for _ in range(nodes)]
+        servers: list[Server] = []
+        for number in range(nodes):
+            directory = stack.enter_context(directory_of("mysql"))
+            server = a_mariadb(directory, *_wsrep(number, ports))
+            servers.append(stack.enter_context(running(server, *([] if servers else ["--wsrep-new-cluster"]))))
+            if number == 0:
+                add_mariadb_user(server)
+            wait_until_synced(server)
+        yield servers
+
+
+def _wsrep(number: int, ports: Sequence[int]) -> tuple[str, ...]:
+    """Group messages go over one port a node, its neighbour's whole state and what it missed over others."""
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    heard_at, caught_up_at = f"tcp://127.0.0.1:{ports[number]}", f"tcp://127.0.0.1:{free_port()}"
+    return (
+        "--binlog-format=ROW",
+        "--default-storage-engine=InnoDB",
+        "--innodb-autoinc-lock-mode=2",
+        "--wsrep-on=ON",
+        "--wsrep-provider=/usr/lib/galera/libgalera_smm.so",
+        f"--wsrep-cluster-address=gcomm://{addresses}",
+        f"--wsrep-node-name=n{number}",
+        "--wsrep-node-address=127.0.0.1",
+        "--wsrep-sync-wait=1",
+        "--wsrep-sst-method=rsync",
+        f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
+        f"--wsrep-provider-options=gmcast.listen_addr={heard_at};ist.recv_addr={caught_up_at};gcache.size=32M",
+    )
+
+
+def conflicts_found_by(server: Server) -> int:
+    """Transactions that this node gave up, at their commit or before, for one that another had committed."""
+    told = ask_mariadb(
+        server, "SHOW STATUS WHERE Variable_name IN ('wsrep_local_cert_failures', 'wsrep_local_bf_aborts')"
+    )
+    return sum(int(line.split()[1]) for line in told.splitlines())
+
+
+def wait_until_synced(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while "Synced" not in ask_mariadb(server, "SHOW STATUS LIKE 'wsrep_local_state_comment'"):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the node does not catch up:\n{(server.directory / 'log').read_text()[-2000:]}")
+        time.sleep(0.2)
+
+
+@contextmanager
+def running(server: Server, *once: str) -> Iterator[Server]:
+    """`once`: arguments of the first start only."""
+    server.start(*once)
     try:
         yield server
     finally:
@@ -124,10 +186,11 @@ def directory_of(user: str) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def run_as(user: str, *command: str) -> None:
+def run_as(user: str, *command: str) -> str:
     done = subprocess.run(as_user(user, *command), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def as_user(user: str, *command: str) -> list[str]:

@@ -46,19 +46,11 @@ class SqlStore:
     async def transaction(self) -> AsyncIterator[SqlStore]:
         if self._connection is not None:
             raise RuntimeError("transactions do not nest")
-        async with self._alone():
-            connection = await self._begin()
-            try:
-                yield SqlStore(self.engine, connection)
-                await commit(connection)
-            finally:
-                await asyncio.shield(let_go(connection))
-
-    async def _begin(self) -> AsyncConnection:
-        with told_plainly():
-            connection = await self.engine.connect()
-            await connection.begin()
-            return connection
+        async with self._alone(), self._connected() as connection:
+            with told_plainly():
+                await connection.begin()
+            yield SqlStore(self.engine, connection)
+            await commit(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -66,9 +58,18 @@ class SqlStore:
             with told_plainly():
                 yield self._connection
             return
-        with told_plainly():
-            async with self.engine.connect() as connection:
+        async with self._connected() as connection:
+            with told_plainly():
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        with told_plainly():
+            connection = await self.engine.connect()
+        try:
+            yield connection
+        finally:
+            await asyncio.shield(let_go(connection))
 
     async def written(self, write: Callable[[AsyncConnection], Awaitable[Written]]) -> Written:
         """Within the caller's transaction, or as one of its own."""
@@ -116,7 +117,7 @@ async def let_go(connection: AsyncConnection) -> None:
     try:
         with told_plainly():
             await connection.close()
-    except Unreachable:
+    except (Stale, Unreachable):
         await connection.invalidate()
 
 
