@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mainstay_controller.domain.ha.case import LeaseTiming
+from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
 from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId
+from mainstay_controller.domain.records import OutOfBand
 from mainstay_controller.fleet.bells import Bells
 from mainstay_controller.fleet.commands import NOT_CONNECTED, OrdersUnderWay, not_sent, outcome_of, unanswered
 from mainstay_controller.fleet.elsewhere import Elsewhere, Relay
@@ -21,7 +22,7 @@ from mainstay_controller.fleet.gate import Gate, HostArrival, Orientation, Turne
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Outcome
-from mainstay_controller.fleet.power.port import PowerControllers
+from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
@@ -176,6 +177,13 @@ class Fleet(Verbs):
     def leads(self) -> bool:
         """Whether our place among the controllers is certainly ours now: only then do we give orders."""
         return self._clock.monotonic() < self._leads_until
+
+    async def switch_power(self, where: OutOfBand, action: PowerAction, deadline_seconds: float) -> PowerSaid:
+        """As with every order: given only while our place is ours, and over before another may have it."""
+        left_seconds = self._leads_until - self._clock.monotonic()
+        if left_seconds <= 0:
+            return PowerSaid(state=PowerState.UNKNOWN, code="not-leading", detail=NOT_LEADING)
+        return await self.power.act(where, action, min(deadline_seconds, left_seconds))
 
     def bar_holds(self, host_id: HostId) -> None:
         """Before a lease proof is committed: no new hold from here on, until `allow_holds`."""

@@ -180,7 +180,7 @@ class Investigation:
     async def _order_power_off(self) -> None:
         power = self.inquiry.power
         assert power is not None, "only asked for where there is a power controller"
-        said = await self.cloud.fleet.power.act(power, PowerAction.OFF, self.cloud.settings.power_deadline_seconds)
+        said = await self.cloud.fleet.switch_power(power, PowerAction.OFF, self.cloud.settings.power_deadline_seconds)
         self.case.note(f"power controller {power.address} was told to power off: {said.code}, reads {said.state}")
         self.cloud.fleet.ring(self.host.id)
         if said.state is not PowerState.OFF:

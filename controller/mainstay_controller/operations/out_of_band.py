@@ -107,7 +107,7 @@ async def work(run: JobRun) -> OutOfBand:
     if run.job.phase == ORDERED and action in NOT_TO_BE_REPEATED:
         raise ResourceUnavailable(f"Whether {action} took place is unknown; it is not repeated")
     await run.reached(ORDERED)
-    said = await cloud.fleet.power.act(_with_password(known, cloud), action, cloud.settings.power_deadline_seconds)
+    said = await cloud.fleet.switch_power(_with_password(known, cloud), action, cloud.settings.power_deadline_seconds)
     known = await _keep(replace(known, power_state=said.state), cloud)
     await _tell(known, action, said.code, run)
     if said.code != "ok":

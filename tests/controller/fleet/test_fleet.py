@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from mainstay_controller.domain.ha.case import PowerState
 from mainstay_controller.domain.ha.evidence import Power
 from mainstay_controller.domain.ids import ControllerId, HostId, PoolId, VmId
+from mainstay_controller.domain.records import OutOfBand
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
 from mainstay_controller.fleet.outcome import Done, Outcome, Refused, Unknown
+from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import (
     Command,
@@ -79,8 +82,8 @@ class OpenGate:
         return Orientation(profile="fast", mounts={}, lease_names=(), held_elsewhere=self.held_elsewhere)
 
 
-def a_fleet() -> Fleet:
-    fleet = Fleet(controller_id=ControllerId("c1"), clock=VirtualClock(), rng=SeededRng())
+def a_fleet(power: PowerControllers | None = None) -> Fleet:
+    fleet = Fleet(controller_id=ControllerId("c1"), clock=VirtualClock(), rng=SeededRng(), power=power)
     fleet.open_to_agents(OpenGate())
     fleet.lead_until(1000.0)
     return fleet
@@ -354,6 +357,34 @@ async def test_nor_by_a_controller_whose_place_others_may_have_taken() -> None:
     await fleet.received(sessions["h1"], ASK)
 
     assert grants(sessions["h1"]) == []
+
+
+@dataclass
+class Switch:
+    """A power controller that remembers how long it was given."""
+
+    given_seconds: list[float] = field(default_factory=list)
+
+    async def status(self, where: OutOfBand, deadline_seconds: float) -> PowerSaid:
+        return PowerSaid(state=PowerState.ON)
+
+    async def act(self, where: OutOfBand, action: PowerAction, deadline_seconds: float) -> PowerSaid:
+        self.given_seconds.append(deadline_seconds)
+        return PowerSaid(state=PowerState.OFF)
+
+
+async def test_power_is_switched_only_while_our_place_is_ours_and_no_longer() -> None:
+    switch, where = Switch(), OutOfBand(id=HostId("h1"), created=BEGINNING, driver="d", address="bmc-1")
+    fleet = a_fleet(PowerControllers({"d": switch}))
+    now = asyncio.get_running_loop().time()
+
+    fleet.lead_until(now + 3.0)
+    said = await fleet.switch_power(where, PowerAction.OFF, 10.0)
+    fleet.lead_until(now)
+    refused = await fleet.switch_power(where, PowerAction.OFF, 10.0)
+
+    assert (said.state, switch.given_seconds) == (PowerState.OFF, [3.0])
+    assert (refused.state, refused.code) == (PowerState.UNKNOWN, "not-leading")
 
 
 async def test_whoever_newly_answers_for_a_host_waits_for_the_holds_of_others() -> None:

@@ -27,7 +27,7 @@ class PowerAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSaid:
-    """`code`: ok, timeout, auth (wrong user or password), no-session (no answer, or wrong user or password), error, no-driver."""
+    """`code`: ok, timeout, auth (wrong user or password), no-session (no answer, or wrong user or password), error, no-driver, not-leading (not given)."""
 
     state: PowerState
     code: str = "ok"
