@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mainstay_controller.store.sql.engine import MIGRATIONS, make_engine, migrate, upgrade
 from mainstay_controller.store.sql.tables import METADATA
-from tests.kit import databases
 
 
 def revisions() -> list[str]:
@@ -51,20 +54,60 @@ def test_the_statements_of_the_release_before_still_work(revision: str, tmp_path
         assert unsaid == [], name
 
 
-@pytest.mark.parametrize("engine_of", ["postgresql", "mariadb"])
-async def test_a_database_of_the_release_before_is_brought_up(engine_of: str, request: pytest.FixtureRequest) -> None:
-    server: databases.Server = request.getfixturevalue(engine_of)
-    engine = make_engine(server.url)
+@pytest.mark.parametrize("server", ["postgresql", "mariadb", None])
+@pytest.mark.parametrize("release", [revisions()[0], revisions()[-2]])
+async def test_what_the_release_before_wrote_stays_and_it_may_go_on_writing(
+    server: str | None, release: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    engine = make_engine(
+        request.getfixturevalue(server).url if server else f"sqlite+aiosqlite:///{tmp_path}/mainstay.db"
+    )
     async with engine.begin() as connection:
         await connection.run_sync(drop_everything)
-        await connection.run_sync(partial(upgrade, to=revisions()[-2]))
+        await connection.run_sync(partial(upgrade, to=release))
+        known = await connection.run_sync(tables_of)
+        await fill(connection, known, "before")
 
     await migrate(engine)
 
-    async with engine.connect() as connection:
-        there = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+    async with engine.begin() as connection:
+        await fill(connection, known, "after")
+        for table in known.sorted_tables:
+            await connection.execute(sa.update(table).values(version=7))
+            rows = (await connection.execute(sa.select(table).order_by(table.c.id.desc()))).mappings().all()
+            assert [dict(row) for row in rows] == [a_row(table, when) | {"version": 7} for when in ("before", "after")]
+        there = await connection.run_sync(lambda sync: set(sa.inspect(sync).get_table_names()))
     await engine.dispose()
-    assert set(METADATA.tables) <= set(there)
+    assert set(METADATA.tables) <= there
+
+
+def tables_of(connection: sa.Connection) -> sa.MetaData:
+    """As they are in the database."""
+    there = sa.MetaData()
+    there.reflect(connection)
+    there.remove(there.tables["alembic_version"])
+    return there
+
+
+async def fill(connection: AsyncConnection, known: sa.MetaData, when: str) -> None:
+    for table in known.sorted_tables:
+        await connection.execute(sa.insert(table), a_row(table, when))
+
+
+def a_row(table: sa.Table, when: str) -> dict[str, object]:
+    """Something in every column."""
+    return {column.name: VALUES[column.type.python_type](when) for column in table.columns}
+
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).replace(tzinfo=None)  # as the columns keep it
+VALUES: dict[type, Callable[[str], object]] = {
+    str: lambda when: when,
+    int: lambda _when: 1,
+    bool: lambda _when: True,
+    float: lambda _when: 0.5,
+    Decimal: lambda _when: Decimal("0.5"),
+    datetime: lambda _when: NOON,
+}
 
 
 def drop_everything(connection: sa.Connection) -> None:
