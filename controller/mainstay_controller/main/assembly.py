@@ -32,6 +32,7 @@ from mainstay_controller.operations.admit_host import HostGate
 from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.mail_alerts import Send
 from mainstay_controller.operations.membership import living, renew
 from mainstay_controller.operations.post import send
 from mainstay_controller.operations.settings import Settings
@@ -107,8 +108,8 @@ def works() -> dict[str, jobs.Work]:
     return {**job_works(ALL), attend_vms.COMMAND: attend_vms.work}
 
 
-def loops(cloud: Cloud) -> list[Work]:
-    """What happens unasked."""
+def loops(cloud: Cloud, send: Send = send) -> list[Work]:
+    """What happens unasked.  `send` is how letters leave."""
     return [
         partial(watch_heartbeats, cloud),
         partial(hear_hosts, cloud),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import cast
 
 from mainstay_agent.drivers.simulated.world import Pace
 from mainstay_controller.domain.lifecycle.vm import VmEvent
+from mainstay_controller.domain.records import Vm, Volume
 from mainstay_controller.domain.states import HostState
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.fleet.power.port import PowerControllers
@@ -16,11 +18,12 @@ from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.start_orders import order_start, raise_epoch
 from mainstay_controller.store.port import Store
+from mainstay_proto.messages import HostFacts
 from tests.kit.simulated_power import SimulatedPower
 from tests.kit.simulation.clocks import MachineClock, pause
 from tests.kit.simulation.controllers import ADDRESS, ControllerHost
 from tests.kit.simulation.database import Database, SimulatedStore, Trouble
-from tests.kit.simulation.furniture import CLUSTER, a_vm, a_volume, facts_of, furnish
+from tests.kit.simulation.furniture import a_vm, a_volume, facts_of, furnish
 from tests.kit.simulation.machines import Machine
 from tests.kit.simulation.network import Network
 from tests.kit.simulation.plan import Plan
@@ -54,20 +57,21 @@ class SimulatedCloud:
         self.database = Database(self.chance, truth, on_commit=self.watch.rows_changed)
         self.power = PowerControllers({"simulated": SimulatedPower(self.world)})
         rates = iter(plan.clock_rates)
-        names = [f"h{number}" for number in range(1, plan.hosts + 1)]
+        machines = self.machines_planned()
+        names = [facts.host_id for facts in machines]
         controllers = [f"c{number}" for number in range(1, plan.controllers + 1)]
         addresses = tuple(ADDRESS.format(name) for name in controllers)
         self.machines = {
-            name: Machine(
+            facts.host_id: Machine(
                 self.world,
-                self.world.add_host(facts_of(name)),
+                self.world.add_host(facts),
                 self.network,
                 clock=MachineClock(rate=next(rates, 1.0), began=self.chance.uniform(0, 1e6)),
                 rng=rng,
                 controllers=addresses,
                 broke=self._broke,
             )
-            for name in names
+            for facts in machines
         }
         for machine in self.machines.values():
             machine.host.watchdog_rate = next(rates, 1.0)
@@ -86,6 +90,20 @@ class SimulatedCloud:
             )
             for name in controllers
         }
+
+    # --- what a cloud of another shape has of its own ---
+
+    def machines_planned(self) -> list[HostFacts]:
+        return [facts_of(f"h{number}") for number in range(1, self.plan.hosts + 1)]
+
+    async def furnish(self) -> None:
+        await furnish(self.store, self.plan)
+
+    async def run_guests(self) -> None:
+        names = sorted(self.machines)
+        for number in range(self.plan.vms):
+            vm = a_vm(f"vm{number + 1}")
+            await self.run_guest(vm, [a_volume(vm)], names[number % len(names)])
 
     @property
     def store(self) -> Store:
@@ -116,7 +134,7 @@ class SimulatedCloud:
 
     async def begin(self) -> None:
         """Everybody up and in session, and the guests of the plan running."""
-        await furnish(self.store, self.plan)
+        await self.furnish()
         for controller in self.controllers.values():
             controller.meet(self.controllers)
             controller.start()
@@ -126,21 +144,20 @@ class SimulatedCloud:
             while not await self._all_up():
                 await pause(0.25)
         await pause(LEASES_TOLD_SECONDS)
-        names = sorted(self.machines)
-        for number in range(self.plan.vms):
-            await self._run_guest(f"vm{number + 1}", names[number % len(names)])
+        await self.run_guests()
 
     async def _all_up(self) -> bool:
         hosts = await self.store.hosts.find()
         return all(host.state is HostState.UP for host in hosts)
 
-    async def _run_guest(self, name: str, on: str) -> None:
+    async def run_guest(self, vm: Vm, volumes: Sequence[Volume], on: str) -> None:
         store = self.store
-        vm = await store.vms.add(a_vm(name))
-        await store.volumes.add(a_volume(vm))
+        vm = await store.vms.add(vm)
+        for volume in volumes:
+            await store.volumes.add(volume)
         host = await store.hosts.by_id(on)
         vm = await raise_epoch(
-            store, vm, host, await store.clusters.by_id(CLUSTER), await store.now(), "the run begins"
+            store, vm, host, await store.clusters.by_id(host.cluster_id), await store.now(), "the run begins"
         )
         cloud = next(
             each.cloud for each in self.controllers.values() if each.cloud and each.cloud.fleet.is_connected(host.id)

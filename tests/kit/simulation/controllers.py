@@ -24,7 +24,7 @@ from mainstay_proto.peers import Pictures, PicturesWanted
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import PeerIdentity, Role
 from mainstay_runtime.session import Stream
-from mainstay_runtime.tasks import background
+from mainstay_runtime.tasks import Work, background
 from tests.kit.enrolment_book import MemoryBook
 from tests.kit.simulation.clocks import MachineClock, pause
 from tests.kit.simulation.database import Database, SimulatedStore, Trouble
@@ -130,6 +130,7 @@ class ControllerHost:
         self._power = power
         self._agents = agents
         self._broke = broke
+        self.loops: Callable[[Cloud], list[Work]] = assembly.loops
         self._others: Mapping[str, ControllerHost] = {}
         self._is_on = asyncio.Event()
         self._is_on.set()
@@ -181,7 +182,7 @@ class ControllerHost:
 
         self._network.listen(self.name, process, serve)
         self.cloud = cloud
-        async with background(*assembly.loops(cloud), sessions.keep_pulse, sessions.keep_out_the_revoked):
+        async with background(*self.loops(cloud), sessions.keep_pulse, sessions.keep_out_the_revoked):
             await sim_loop().create_future()
 
     def _sessions(self, cloud: Cloud) -> Sessions:
