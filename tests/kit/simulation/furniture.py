@@ -33,7 +33,7 @@ from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import AllocationState, VmState, VolumeState
 from mainstay_controller.domain.tunable import Scope, written
 from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
-from mainstay_controller.operations.settings import declared
+from mainstay_controller.operations.settings import Settings, declared
 from mainstay_controller.store.port import Store
 from mainstay_proto.messages import HostFacts
 from tests.kit.simulation.plan import Plan
@@ -94,10 +94,10 @@ def a_volume(vm: Vm) -> Volume:
     )
 
 
-async def furnish(store: Store, plan: Plan) -> None:
-    """A zone with one cluster of the plan's hosts on one shared pool, and the plan's settings as operators would have made them."""
+async def furnish_office(store: Store, settings: Settings) -> None:
+    """An administrator in the root domain, a template for whatever he deploys, and the settings as he would have made them."""
     for each in declared().values():
-        value = getattr(plan.settings, each.field)
+        value = getattr(settings, each.field)
         if value != each.default:
             name = each.tunable.name
             row = Setting(id=f"{Scope.GLOBAL}::{name}", name=name, value=written(value), created=BEGINNING)
@@ -115,6 +115,25 @@ async def furnish(store: Store, plan: Plan) -> None:
             created=BEGINNING,
         )
     )
+    await store.templates.add(
+        Template(
+            id=TEMPLATE,
+            name="debian",
+            display_text="Debian",
+            created=BEGINNING,
+            account_id=ADMIN_ACCOUNT_ID,
+            domain_id=ROOT_DOMAIN_ID,
+            url="file:///images/debian.qcow2",
+            hypervisor="Simulator",
+            size_bytes=1 << 30,
+            is_ready=True,
+        )
+    )
+
+
+async def furnish(store: Store, plan: Plan) -> None:
+    """A zone with one cluster of the plan's hosts on one shared pool."""
+    await furnish_office(store, plan.settings)
     await store.zones.add(Zone(id=ZONE, name="zone", created=BEGINNING, allocation_state=AllocationState.ENABLED))
     await store.pods.add(
         Pod(
@@ -162,20 +181,6 @@ async def furnish(store: Store, plan: Plan) -> None:
             cpus=1,
             cpu_mhz=1000,
             memory_mib=1024,
-        )
-    )
-    await store.templates.add(
-        Template(
-            id=TEMPLATE,
-            name="debian",
-            display_text="Debian",
-            created=BEGINNING,
-            account_id=ADMIN_ACCOUNT_ID,
-            domain_id=ROOT_DOMAIN_ID,
-            url="file:///images/debian.qcow2",
-            hypervisor="Simulator",
-            size_bytes=1 << 30,
-            is_ready=True,
         )
     )
     for number in range(1, plan.hosts + 1):
