@@ -388,18 +388,12 @@ class Fleet(Verbs):
         """Of a host we know nothing of, the most patient."""
         return self._profiles.get(host_id) or max(PROFILES.values(), key=lambda each: each.validity_seconds)
 
-    def _tenure(self, host_id: HostId, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure | None:
-        present_boot_id, leases = self._boot_and_leases(host_id)
-        if present_boot_id is None:
+    def tenure(self, host_id: HostId) -> m.Tenure | None:
+        boot_id, leases = self._boot_and_leases(host_id)
+        if boot_id is None:
             return None
-        return m.Tenure(
-            boot_id=boot_id or present_boot_id,
-            generations=tuple(
-                m.PoolGeneration(pool_id=lease.pool_id, generation=lease.generation)
-                for lease in leases
-                if lease.pool_id in spec.pool_ids
-            ),
-        )
+        generations = tuple(m.PoolGeneration(pool_id=lease.pool_id, generation=lease.generation) for lease in leases)
+        return m.Tenure(boot_id=boot_id, generations=generations)
 
     def _boot_and_leases(self, host_id: HostId) -> tuple[str | None, tuple[m.PoolLease, ...]]:
         """By its own word to us, or to the controller that holds it."""

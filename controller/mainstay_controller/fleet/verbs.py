@@ -12,8 +12,10 @@ from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.fleet.gate import Mount
 from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
-from mainstay_controller.fleet.outcome import Outcome
+from mainstay_controller.fleet.outcome import Outcome, Refused
 from mainstay_proto import messages as m
+
+NOT_KNOWN = Refused(code="not-connected", detail="nothing was known of the host when the order was decided")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +34,22 @@ class Verbs(ABC):
     async def _order(self, host_id: HostId, order: m.Order, command_id: str, deadline_seconds: float) -> Outcome: ...
 
     @abstractmethod
-    def _tenure(self, host_id: HostId, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure | None: ...
+    def tenure(self, host_id: HostId) -> m.Tenure | None:
+        """The boot and the leases under which an order may be given to that host; None: nothing is known of it.
+
+        To be taken *before* the row is read that says who belongs there: whatever takes the guest off that host later ends this tenure first."""
 
     # --- guests -------------------------------------------------------------------------------------------------------
 
     async def start_guest(
-        self, host_id: HostId, guest: GuestOrder, *, command_id: str, deadline_seconds: float
+        self, host_id: HostId, guest: GuestOrder, tenure: m.Tenure | None, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
-        """Given under the boot in the VM's row and the leases of this moment: later ones refuse it."""
+        """Given under the boot in the VM's row and the leases of `tenure`: later ones refuse it."""
+        if tenure is None:
+            return NOT_KNOWN
         spec = guest_spec(guest)
-        tenure = self._tenure(host_id, spec, guest.vm.host_boot_id)
-        return await self._order(host_id, m.StartGuest(spec=spec, tenure=tenure), command_id, deadline_seconds)
+        order = m.StartGuest(spec=spec, tenure=_of_its_pools(tenure, spec, guest.vm.host_boot_id))
+        return await self._order(host_id, order, command_id, deadline_seconds)
 
     async def stop_guest(
         self,
@@ -97,11 +104,20 @@ class Verbs(ABC):
     # --- migration ----------------------------------------------------------------------------------------------------
 
     async def prepare_incoming(
-        self, target_id: HostId, guest: GuestOrder, source_id: HostId, *, command_id: str, deadline_seconds: float
+        self,
+        target_id: HostId,
+        guest: GuestOrder,
+        source_id: HostId,
+        tenure: m.Tenure | None,
+        *,
+        command_id: str,
+        deadline_seconds: float,
     ) -> Outcome:
         """`guest.vm.epoch` is the epoch handed over: the source's + 1."""
+        if tenure is None:
+            return NOT_KNOWN
         spec = guest_spec(guest)
-        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=self._tenure(target_id, spec, None))
+        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=_of_its_pools(tenure, spec, None))
         return await self._order(target_id, order, command_id, deadline_seconds)
 
     async def migrate_guest(
@@ -176,6 +192,12 @@ class Verbs(ABC):
     ) -> Outcome:
         order = m.CheckPool(mount=pool_mount(mount), image_path=image_path)
         return await self._order(host_id, order, command_id, deadline_seconds)
+
+
+def _of_its_pools(tenure: m.Tenure, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure:
+    """`boot_id`: of the guest's row, where that names one."""
+    generations = tuple(each for each in tenure.generations if each.pool_id in spec.pool_ids)
+    return m.Tenure(boot_id=boot_id or tenure.boot_id, generations=generations)
 
 
 def pool_mount(mount: Mount) -> m.PoolMount:

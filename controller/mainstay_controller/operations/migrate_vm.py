@@ -31,7 +31,7 @@ from mainstay_controller.operations.errors import (
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.settle_migration import arrived, settle_migration, stayed
-from mainstay_controller.operations.start_orders import belongings, guest_order
+from mainstay_controller.operations.start_orders import belongings, guest_order, unmoved
 from mainstay_controller.operations.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, eq
 from mainstay_runtime.tasks import background
@@ -111,12 +111,15 @@ async def carry_over(vm: Vm, run: JobRun) -> Outcome:
     assert vm.host_id is not None
     assert vm.target_host_id is not None
     source_id, target_id, cloud = vm.host_id, vm.target_host_id, run.cloud
+    tenure = cloud.fleet.tenure(target_id)  # before the row is read again: see order_start
+    vm = await unmoved(vm, cloud.store)
     guest = guest_order(replace(vm, epoch=vm.epoch + 1), await belongings(vm, cloud.store))
     await run.reached(f"preparing host {target_id}", 5)
     told = await cloud.fleet.prepare_incoming(
         target_id,
         guest,
         source_id,
+        tenure,
         command_id=run.command_id("incoming", target_id, vm.epoch),
         deadline_seconds=cloud.settings.order_deadline_seconds,
     )

@@ -20,7 +20,7 @@ from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost
 from mainstay_controller.fleet.outcome import Outcome
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import LIVE, Store, any_of, eq
+from mainstay_controller.store.port import LIVE, Stale, Store, any_of, eq
 
 
 class StillSomewhere(Exception):
@@ -75,11 +75,24 @@ def taken_off(vm: Vm, why: str = "") -> Vm:
 
 
 async def order_start(vm: Vm, *, command_id: str, cloud: Cloud, owns: Belongings | None = None) -> Outcome:
-    """Under the epoch in the row, on the host in the row: ordering it twice is safe, starting it twice impossible."""
+    """Under the epoch in the row, on the host in the row: ordering it twice is safe, starting it twice impossible.  Raises Stale if the row says
+    otherwise by now.
+
+    The tenure is taken before the row is read: a guest leaves a host's row only after that host's boot or lease has ended, so an order that lay
+    about while a database call hung is refused by its host, however late it comes."""
     assert vm.host_id is not None
-    guest = guest_order(vm, owns or await belongings(vm, cloud.store))
+    tenure = cloud.fleet.tenure(vm.host_id)
+    guest = guest_order(await unmoved(vm, cloud.store), owns or await belongings(vm, cloud.store))
     seconds = cloud.settings.order_deadline_seconds
-    return await cloud.fleet.start_guest(vm.host_id, guest, command_id=command_id, deadline_seconds=seconds)
+    return await cloud.fleet.start_guest(vm.host_id, guest, tenure, command_id=command_id, deadline_seconds=seconds)
+
+
+async def unmoved(vm: Vm, store: Store) -> Vm:
+    """The row as it is, if that VM still has its place and its epoch; else Stale."""
+    row = await store.vms.by_id(vm.id)
+    if (row.epoch, row.host_id, row.target_host_id) != (vm.epoch, vm.host_id, vm.target_host_id):
+        raise Stale(f"VM {row.name} is {row.state} under epoch {row.epoch} now")
+    return row
 
 
 async def belongings(vm: Vm, store: Store) -> Belongings:
