@@ -16,7 +16,6 @@ from mainstay_agent.duties.answers import Answer, Deadline
 from mainstay_agent.duties.attend import begin_attending
 from mainstay_agent.duties.book import MAYBE_RUNNING, Entry, Wanted
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
-from mainstay_agent.duties.last_writes import STORAGE_SILENT
 from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import EntryState, Refused
 from mainstay_proto.messages import (
@@ -137,7 +136,7 @@ async def stop_guest(charge: Charge, order: StopGuest, deadline: Deadline) -> Ou
         await launch.is_gone(charge, order.vm_id, order.epoch)
         await charge.area.revoke(order.vm_id, order.epoch)
         await charge.look()
-        return outcome if await last_writes.have_landed(charge, order.vm_id, deadline) else STORAGE_SILENT
+        return await last_writes.doubt(charge, order.vm_id, deadline) or outcome
 
 
 async def _bring_down(charge: Charge, order: StopGuest, deadline: Deadline) -> Outcome:
@@ -202,8 +201,9 @@ async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -
             return outcome
         await launch.is_gone(charge, order.vm_id, order.epoch)
         await charge.area.revoke(order.vm_id, order.epoch)
-        if not await last_writes.have_landed(charge, order.vm_id, deadline):
-            return STORAGE_SILENT
+        doubt = await last_writes.doubt(charge, order.vm_id, deadline)
+        if doubt is not None:
+            return doubt
         charge.book.drop(order.vm_id)
         charge.view.forget(order.vm_id)
         charge.tell_changes()

@@ -5,31 +5,36 @@ stands, and delta bounds only what is on its way to a pool that moves.  So the w
 acknowledged: storage that completes the later write is not holding back the earlier ones.  That write is the renewal of our own slot, which comes every R
 anyway.  Where the pool had not answered of late when the guest ended, delta must have passed as well: what went another way may be on that for so long.
 
-The cost: a stop takes up to R longer, and a host whose pool hangs gives no word at all; then others see its slot stand still, and that is the proof."""
+The cost: a stop takes until the next renewal, which is begun at once.  A host whose pool hangs gives no word: it says `storage-silent` once delta has
+passed, and leaves it to whoever asks to hear from others whether the pool moves."""
 
 from __future__ import annotations
 
-from mainstay_agent.driver import unknown
+from mainstay_agent.driver import Outcome, unknown
 from mainstay_agent.duties.answers import Deadline
 from mainstay_agent.duties.charge import Charge
 from mainstay_proto.messages import LeaseProfile, PoolLease
 
-STORAGE_SILENT = unknown("storage-silent", "it is gone, but storage may still hold back what it wrote last")
+STORAGE_SILENT = unknown("storage-silent", "it is gone since delta, but storage may still hold back what it wrote last")
+TOO_EARLY = unknown("deadline", "it is gone, but what it wrote last may still be on its way")
 
 
-async def have_landed(charge: Charge, vm_id: str, deadline: Deadline) -> bool:
-    """Of a guest that ended before this was called.  False: it cannot be told within the deadline."""
+async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | None:
+    """Why the word cannot be given of a guest that ended before this was called.  None: it can, its last writes have landed."""
     if charge.book.pools is None:
-        return True
+        return None
     clock, profile = charge.clock, charge.book.pools.profile
     ended_at = clock.monotonic()
     was_disturbed = not all(is_fresh(lease, profile) for lease in await _leases(charge, vm_id))
     safe_at = ended_at + (profile.late_io_seconds if was_disturbed else 0.0)
+    silent_at = ended_at + profile.late_io_seconds + profile.renew_seconds + profile.poll_seconds
     while not (await _answered_since(ended_at, charge, vm_id) and clock.monotonic() >= safe_at):
+        if clock.monotonic() >= silent_at:
+            return STORAGE_SILENT
         if not deadline.remaining_seconds():
-            return False
+            return TOO_EARLY
         await clock.sleep(min(profile.poll_seconds, deadline.remaining_seconds()))
-    return True
+    return None
 
 
 def is_fresh(lease: PoolLease, profile: LeaseProfile) -> bool:

@@ -208,10 +208,20 @@ async def test_a_guest_destroyed_on_storage_that_has_just_begun_to_hang_is_not_p
         await site.start("h1")
         site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
 
-        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True), deadline_seconds=3)
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
 
         assert (result.state, result.code) == (RunState.UNKNOWN, "storage-silent")
         assert site.world.hosts["h1"].living("vm1") is None
+
+
+async def test_no_word_is_given_of_a_guest_on_hung_storage_before_delta_has_passed() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
+
+        result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True), deadline_seconds=1)
+
+        assert (result.state, result.code) == (RunState.UNKNOWN, "deadline")
 
 
 async def test_a_guest_whose_storage_answers_is_promised_gone_with_the_next_look_at_the_slots() -> None:
