@@ -6,6 +6,8 @@ for the machine may be busy; the figures are in the bench."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,30 +17,33 @@ from mainstay_agent.lease.slots import SECTOR_BYTES, SLOT_BYTES, OwnerSector, de
 from mainstay_cli.client import Row, text
 from mainstay_cli.lab.cloud import LabCloud
 from mainstay_cli.lab.host import LabHost
+from mainstay_cli.lab.waiting import until
 from mainstay_runtime.clock import SystemClock
+from mainstay_runtime.tasks import background
 from tests.lab.sights import phase
 
 LEASES = Path(".mainstay/leases")
 LOOK_SECONDS = 0.02
 SLACK_SECONDS = 6.0
+SEEN_DEADLINE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
     """It landed between two looks."""
 
-    sector: OwnerSector
     not_before: float
     not_after: float
 
 
 class RenewalWatch:
-    """The last renewal of every host on a pool.  `run` beside the story."""
+    """The last renewal of every host on a pool that landed before our eyes: of one that was there when we came nobody knows since when."""
 
     def __init__(self, cloud: LabCloud, pool: str = "primary") -> None:
         self._cloud = cloud
         self._leases = cloud.lab.layout.storage(pool) / LEASES
         self._clock = SystemClock()
+        self._sectors: dict[str, OwnerSector] = {}
         self._renewals: dict[str, Renewal] = {}
 
     async def run(self) -> None:
@@ -56,24 +61,38 @@ class RenewalWatch:
             sector = decode_owner(content[start : start + SECTOR_BYTES])
             if sector is None:
                 continue
-            known = self._renewals.get(sector.host_id)
-            if known is None or known.sector != sector:
-                self._renewals[sector.host_id] = Renewal(
-                    sector=sector, not_before=looked_before_at, not_after=self._clock.monotonic()
-                )
+            known = self._sectors.get(sector.host_id)
+            self._sectors[sector.host_id] = sector
+            if known is not None and known != sector:
+                self._renewals[sector.host_id] = Renewal(not_before=looked_before_at, not_after=self._clock.monotonic())
+
+    async def has_seen_all(self) -> bool:
+        return set(self._cloud.ids.hosts.values()) <= set(self._renewals)
 
     def last_of(self, host: LabHost) -> Renewal:
         return self._renewals[self._cloud.ids.hosts[host.name]]
 
 
-def ordered_at(decision: Row) -> float:
-    """On CLOCK_BOOTTIME, as the whole lab is one machine."""
+@asynccontextmanager
+async def renewals_watched(cloud: LabCloud) -> AsyncIterator[RenewalWatch]:
+    """Begins when every host has renewed its lease before our eyes; what was seen stays readable after the block."""
+    watch = RenewalWatch(cloud)
+    async with background(watch.run):
+        await until(watch.has_seen_all, "every host renews its lease before our eyes", SEEN_DEADLINE_SECONDS)
+        yield watch
+
+
+def moment_of(decision: Row, name: str) -> float:
+    """Of its last phase of that name, on CLOCK_BOOTTIME, as the whole lab is one machine."""
+    return on_our_clock(datetime.fromisoformat(text(phase(decision, name), "at")))
+
+
+def on_our_clock(told: datetime) -> float:
     clock = SystemClock()
-    ordered = datetime.fromisoformat(text(phase(decision, "ordered"), "at"))
-    return clock.monotonic() - (clock.now() - ordered).total_seconds()
+    return clock.monotonic() - (clock.now() - told).total_seconds()
 
 
 def was_ordered_in_time(decision: Row, renewal: Renewal) -> None:
-    moment = ordered_at(decision)
+    moment = moment_of(decision, "ordered")
     assert moment >= renewal.not_before + dead_after(FAST), "ordered before the lease was over"
     assert moment <= renewal.not_after + takeover_after(FAST) + SLACK_SECONDS, "ordered too late"

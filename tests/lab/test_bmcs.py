@@ -10,8 +10,8 @@ from mainstay_agent.lease.bounds import FAST, takeover_after
 from mainstay_cli.lab.bmc import Mood
 from mainstay_cli.lab.cloud import LabCloud
 from mainstay_cli.lab.host import StorageFault
-from mainstay_runtime.tasks import all_of, background
-from tests.lab.promises import RenewalWatch, was_ordered_in_time
+from mainstay_runtime.tasks import all_of
+from tests.lab.promises import renewals_watched, was_ordered_in_time
 from tests.lab.sights import boots_again, decided, deployed, host_is, last_word, proof_of, runs, writes
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
@@ -22,9 +22,8 @@ async def test_off_is_proof_and_silence_and_ok_are_none(cloud: LabCloud) -> None
     and its BMC says "ok" and does nothing."""
     already_off, silent, lying, *_ = cloud.lab.hosts
     guests = await deployed(*(cloud.deploy(f"bmc-{host.name}", on=host) for host in (already_off, silent, lying)))
-    renewals = RenewalWatch(cloud)
 
-    async with cloud.power_controllers(), background(renewals.run):
+    async with cloud.power_controllers(), renewals_watched(cloud) as renewals:
         await already_off.set_bmc_mood(Mood.REFUSES)
         await silent.set_bmc_mood(Mood.SILENT)
         await lying.set_bmc_mood(Mood.LIES)

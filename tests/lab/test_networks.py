@@ -10,8 +10,7 @@ import pytest
 from mainstay_agent.lease.bounds import FAST, takeover_after
 from mainstay_cli.lab.cloud import LabCloud
 from mainstay_cli.lab.host import StorageFault
-from mainstay_runtime.tasks import background
-from tests.lab.promises import RenewalWatch, was_ordered_in_time
+from tests.lab.promises import renewals_watched, was_ordered_in_time
 from tests.lab.sights import (
     boots_again,
     decided,
@@ -62,9 +61,8 @@ async def test_the_policy_fence_releases_them_by_poison(cloud: LabCloud) -> None
 async def test_a_host_that_lost_both_networks_has_no_old_copies_when_they_heal(cloud: LabCloud) -> None:
     host = cloud.lab.host(3)
     [(guest, before)] = await deployed(cloud.deploy("twice-cut", on=host))
-    renewals = RenewalWatch(cloud)
 
-    async with background(renewals.run):
+    async with renewals_watched(cloud) as renewals:
         await host.cut_network()
         await host.cut_storage(StorageFault.HANG)
         await boots_again(guest, after=before)

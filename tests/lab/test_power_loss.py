@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mainstay_cli.lab.cloud import LabCloud, Offering
-from mainstay_runtime.tasks import all_of, background
-from tests.lab.promises import RenewalWatch, was_ordered_in_time
+from mainstay_runtime.tasks import all_of
+from tests.lab.promises import renewals_watched, was_ordered_in_time
 from tests.lab.sights import boots_again, decided, deployed, host_is, is_stopped, proof_of, runs, witnesses_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
@@ -19,9 +19,8 @@ async def test_guests_of_a_host_without_power_run_elsewhere(cloud: LabCloud) -> 
         cloud.deploy("second", on=host),
         cloud.deploy("plain", Offering(ha=False), on=host),
     )
-    renewals = RenewalWatch(cloud)
 
-    async with background(renewals.run):
+    async with renewals_watched(cloud) as renewals:
         await host.switch_off("a story")
         await all_of(boots_again(first, after=first_word), boots_again(second, after=second_word))
 

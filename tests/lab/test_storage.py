@@ -8,8 +8,8 @@ import pytest
 
 from mainstay_cli.lab.cloud import LabCloud
 from mainstay_cli.lab.host import StorageFault
-from mainstay_runtime.tasks import all_of, background
-from tests.lab.promises import RenewalWatch, was_ordered_in_time
+from mainstay_runtime.tasks import all_of
+from tests.lab.promises import renewals_watched, was_ordered_in_time
 from tests.lab.sights import boots_again, decided, deployed, proof_of, runs, runs_nowhere_on, writes
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
@@ -23,9 +23,8 @@ async def test_a_host_without_storage_loses_its_guests_to_others(cloud: LabCloud
     [(on_hung, hung_word), (on_held, held_word)] = await deployed(
         cloud.deploy("on-hung", on=hung), cloud.deploy("on-held", on=held)
     )
-    renewals = RenewalWatch(cloud)
 
-    async with background(renewals.run):
+    async with renewals_watched(cloud) as renewals:
         await hung.cut_storage(StorageFault.HANG)
         await held.cut_storage(StorageFault.HOLD)
         await all_of(boots_again(on_hung, after=hung_word), boots_again(on_held, after=held_word))
