@@ -14,7 +14,7 @@ OUTCOMES = {
     "Restarted": "restarted",
     "LeftStopped": "left stopped",
     "LeftRunning": "left running where it is",
-    "WaitingForCapacity": "waiting for room",
+    "WaitingForCapacity": "waiting for a host that can take it",
     "Superseded": "settled by something else meanwhile",
 }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
 from mainstay_controller.domain.ids import DecisionId, IncidentId, TemplateId, VmId
 from mainstay_controller.domain.placement.planner import plan
+from mainstay_controller.domain.placement.refusal import why_nowhere
 from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Purpose, Request
 from mainstay_controller.domain.placement.snapshot import Snapshot
 from mainstay_controller.domain.records import Decision, Incident, Template, Volume
@@ -99,24 +100,35 @@ class Chosen:
     zone: ZoneView
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """No host takes it."""
+
+    turn: Turn
+    why: str
+    alternatives: Alternatives
+
+
 async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn]]:
     """All of one zone."""
     zone = await look_at_zone(turns[0].vm.zone_id, cloud)
     turns = await _with_belongings(turns, zone, cloud)
-    placements = plan(with_leases(zone.snapshot, cloud), await _requests(turns, zone, cloud), cloud.rng)
+    requests = {request.vm_id: request for request in await _requests(turns, zone, cloud)}
+    placements = plan(with_leases(zone.snapshot, cloud), requests.values(), cloud.rng)
     chosen, without = [], []
     for turn in turns:
         match placements[turn.vm.id]:
             case Placed() as placed:
                 chosen.append(Chosen(turn=turn, placed=placed, zone=zone))
             case NoRoom(alternatives=alternatives):
-                without.append((turn, alternatives))
+                why = why_nowhere(requests[turn.vm.id].demand, zone.snapshot, zone.pools)
+                without.append(Waiting(turn=turn, why=why, alternatives=alternatives))
 
     async def raised(store: Store, each: Chosen) -> Turn:
         return await _raise(store, each, cloud)
 
-    async def waits(store: Store, each: tuple[Turn, Alternatives]) -> None:
-        await _wait_for_room(store, *each, cloud)
+    async def waits(store: Store, each: Waiting) -> None:
+        await _wait_for_room(store, each, cloud)
 
     async for batch in together(chosen, raised, cloud):
         yield [turn for _, turn in batch if turn is not None]
@@ -193,19 +205,21 @@ async def _raise(store: Store, chosen: Chosen, cloud: Cloud) -> Turn:
     return replace(turn, decision=decision, vm=vm, host_name=host.name)
 
 
-async def _wait_for_room(store: Store, turn: Turn, alternatives: Alternatives, cloud: Cloud) -> None:
+async def _wait_for_room(store: Store, waiting: Waiting, cloud: Cloud) -> None:
+    turn = waiting.turn
     first = turn.decision.outcome is not DecisionOutcome.WAITING_FOR_CAPACITY
-    told = with_phase(turn.decision, phase("no-room", turn, cloud, "no host has room")) if first else turn.decision
-    waiting = replace(
+    told = with_phase(turn.decision, phase("no-room", turn, cloud, waiting.why)) if first else turn.decision
+    parked = replace(
         told,
-        alternatives=in_facts(alternatives),
+        alternatives=in_facts(waiting.alternatives),
         outcome=DecisionOutcome.WAITING_FOR_CAPACITY,
         attempts=turn.decision.attempts + 1,
         retry_at=await store.now() + pause(turn.decision, cloud.settings),
     )
-    await store.decisions.swap(turn.decision, waiting)
+    await store.decisions.swap(turn.decision, parked)
     if first:
-        subject = f"Unable to restart {turn.vm.name}: no host has room for it"
+        subject = f"Unable to restart {turn.vm.name}: {waiting.why}"
+        described = str(waiting.alternatives)
         await cloud.journal.alert(
-            store, AlertType.USER_VM, subject, description=str(alternatives), dedupe_key=alert_key(turn.vm)
+            store, AlertType.USER_VM, subject, description=described, dedupe_key=alert_key(turn.vm)
         )

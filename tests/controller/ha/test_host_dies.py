@@ -79,7 +79,7 @@ async def test_a_guest_on_local_storage_waits_for_its_host_and_says_so() -> None
         assert (await site.row("local")).host_id == "h1"
 
 
-async def test_a_guest_on_local_storage_whose_host_is_shown_off_says_which_hosts_cannot_have_it() -> None:
+async def test_a_guest_on_local_storage_whose_host_is_shown_off_says_where_its_disk_is() -> None:
     async with a_whole_cloud(hosts=3, bmcs=True) as site:
         await site.vm("local", on="h1", local=True)
 
@@ -90,6 +90,7 @@ async def test_a_guest_on_local_storage_whose_host_is_shown_off_says_which_hosts
         assert decision.outcome is DecisionOutcome.WAITING_FOR_CAPACITY
         reasons = {each["target_name"]: each["rejected_by"][0]["code"] for each in decision.alternatives}  # type: ignore[index, call-overload]
         assert reasons == {"h1": "host-not-up", "h2": "pool-unreachable", "h3": "pool-unreachable"}
+        assert decision.phases[-1]["text"] == "its disk is on h1, which is Down"
 
         site.machine("h1").power_on()
         await site.until_closed()
@@ -110,6 +111,7 @@ async def test_no_room_anywhere_is_waited_out_and_told() -> None:
         assert decision.outcome is DecisionOutcome.WAITING_FOR_CAPACITY
         full = {each["target_name"]: each["rejected_by"] for each in decision.alternatives}
         assert full["h2"] == [{"code": "memory-full", "need": 12000, "have": 4384}]
+        assert decision.phases[-1]["text"] == "no host has room"
 
         site.machine("h1").power_on()
         await site.until_closed()

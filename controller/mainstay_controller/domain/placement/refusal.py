@@ -1,0 +1,28 @@
+"""Why no host takes a guest, in a few words; which host refuses it for what is in the alternatives.
+
+Its disks come first: a guest waits for the hosts that reach them, however much room the others have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mainstay_controller.domain.ids import PoolId
+from mainstay_controller.domain.placement.request import Demand
+from mainstay_controller.domain.placement.snapshot import HostRoom, Snapshot
+from mainstay_controller.domain.records import StoragePool
+from mainstay_controller.domain.states import HostState
+
+
+def why_nowhere(demand: Demand, snapshot: Snapshot, pools: Mapping[PoolId, StoragePool]) -> str:
+    near = [host for host in snapshot.hosts if demand.pool_ids <= host.pool_ids]
+    if not demand.pool_ids or any(host.state is HostState.UP for host in near):
+        return "no host has room"
+    if not near:
+        return "no host reaches its disk"
+    if any(pools[pool_id].scope == "HOST" for pool_id in demand.pool_ids):
+        return f"its disk is on {_in_its_state(near[0])}"
+    return f"its disk is reached only from {'; '.join(_in_its_state(host) for host in near)}"
+
+
+def _in_its_state(host: HostRoom) -> str:
+    return f"{host.name}, which is {host.state}"
