@@ -67,6 +67,7 @@ class Ids:
     cluster: str = ""
     template: str = ""
     hosts: dict[str, str] = field(default_factory=dict)
+    leased_pools: set[str] = field(default_factory=set)
     offerings: dict[str, str] = field(default_factory=dict)
 
 
@@ -134,16 +135,18 @@ class LabCloud:
             ids.hosts[host.name] = text(row, "id")
             await self.start_leased(host)
             await self.start_agent(host, text(row, "invitation"))
-        await until(self.all_hosts_up, "all hosts are Up", HOSTS_UP_SECONDS)
+        await until(self.all_hosts_take_guests, "all hosts are Up", HOSTS_UP_SECONDS)
         await self._store_tapes()
+        await until(self.all_hosts_take_guests, "all hosts have their leases", HOSTS_UP_SECONDS)
 
-    async def all_hosts_up(self) -> bool:
-        """And in session with the controller that answers."""
+    async def all_hosts_take_guests(self) -> bool:
+        """Up, in session with the controller that answers, and with a valid lease on every shared pool."""
         try:
             up = await self.client.rows("listHosts", {"state": "Up"})
         except Unreachable:
             return False
-        return len([host for host in up if "lastpinged" in host]) == len(self.lab.hosts)
+        ready = [host for host in up if "lastpinged" in host and self.ids.leased_pools <= _leased_pools(host)]
+        return len(ready) == len(self.lab.hosts)
 
     async def repair(self) -> None:
         """Every host on, whole, and Up again; every program that was killed is back."""
@@ -152,7 +155,7 @@ class LabCloud:
             controller.go_on()
             if not controller.is_alive():
                 self.start_controller(number)
-        await until(self.all_hosts_up, "all hosts are Up again", HOSTS_UP_SECONDS)
+        await until(self.all_hosts_take_guests, "all hosts take guests again", HOSTS_UP_SECONDS)
 
     async def _repair_host(self, host: LabHost) -> None:
         await host.repair()
@@ -163,7 +166,7 @@ class LabCloud:
         for pool in layout.pools:
             make_tape(layout.storage(pool) / BLANK_TAPE)
             shared = {"name": pool, "url": f"sharedmountpoint:///srv/{pool}", "clusterid": self.ids.cluster}
-            await self.client.call("createStoragePool", shared | self._in_pod())
+            self.ids.leased_pools.add(_id(await self.client.call("createStoragePool", shared | self._in_pod())))
         for host in self.lab.hosts:
             local = {"name": f"{host.name}-local", "url": "file:///srv/local", "scope": "HOST", "hasleases": "false"}
             await self.client.call(
@@ -329,6 +332,10 @@ def _in_parameters(offering: Offering) -> dict[str, str]:
         "restartafterguestshutdown": _flag(offering.restart_after_shutdown),
         "storagetype": "local" if offering.local else "shared",
     }
+
+
+def _leased_pools(host: Row) -> set[str]:
+    return set(text(host, "leasedpools").split(","))
 
 
 def _id(answer: Row) -> str:

@@ -223,6 +223,11 @@ class Fleet(Verbs):
         _, leases = self._boot_and_leases(host_id)
         return frozenset(PoolId(lease.pool_id) for lease in leases if not lease.valid)
 
+    def leased_pools(self, host_id: HostId) -> frozenset[PoolId]:
+        """Pools on which it has a lease that is valid now: there it takes guests."""
+        _, leases = self._boot_and_leases(host_id)
+        return frozenset(PoolId(lease.pool_id) for lease in leases if lease.valid)
+
     def hypervisor_responds(self, host_id: HostId) -> bool:
         presence = self._hosts.get(host_id)
         return presence is not None and presence.hypervisor_responds

@@ -12,7 +12,7 @@ from mainstay_controller.api.views.host_ha import HostHaView, host_ha
 from mainstay_controller.api.views.out_of_band import OutOfBandView, out_of_band
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.capacity.usage import NOTHING, Usage, usage_by_host
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.records import Cluster, Host, OutOfBand, Zone
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.host_ha import host_ha as ha_of
@@ -23,6 +23,8 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostView:
+    """`leased_pools`: ids of the pools on which it has a valid lease, by its last word, so that it takes guests whose disks lie there."""
+
     wire_key: ClassVar[str] = "host"
 
     id: str
@@ -65,6 +67,7 @@ class HostView:
     annotation: str | None
     details: dict[str, str]
     watchdog: bool
+    leased_pools: str
     out_of_band_management: OutOfBandView | None
     host_ha: HostHaView
     invitation: str | None = None
@@ -87,6 +90,7 @@ async def hosts(records: Sequence[Host], _caller: Caller, cloud: Cloud) -> list[
             power.get(host.id),
             last_pinged(host, cloud),
             cloud.settings.ha_tag,
+            cloud.fleet.leased_pools(host.id),
         )
         for host in records
     ]
@@ -117,6 +121,7 @@ def _host(
     power: OutOfBand | None,
     pinged: datetime | None,
     ha_tag: str,
+    leased: frozenset[PoolId],
 ) -> HostView:
     cpu_mhz = host.cpus * host.cpu_mhz
     offered_mhz = int(cpu_mhz * cluster.cpu_overcommit_ratio)
@@ -163,6 +168,7 @@ def _host(
         annotation=host.annotation or None,
         details=host.details,
         watchdog=host.watchdog,
+        leased_pools=",".join(sorted(leased)),
         out_of_band_management=out_of_band(power) if power else None,
         host_ha=host_ha(ha_of(host, cluster, zone)),
     )
