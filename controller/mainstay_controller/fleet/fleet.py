@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
-from mainstay_controller.domain.ids import ControllerId, HostId, IncidentId, PoolId
+from mainstay_controller.domain.ids import ControllerId, HostId, PoolId
 from mainstay_controller.domain.records import OutOfBand
 from mainstay_controller.fleet.bells import Bells
 from mainstay_controller.fleet.commands import NOT_CONNECTED, OrdersUnderWay, not_sent, outcome_of, unanswered
@@ -131,13 +131,13 @@ class Fleet(Verbs):
         self,
         neighbour_id: HostId,
         host_id: HostId,
-        incident_id: IncidentId,
+        poison_id: str,
         pool_ids: tuple[PoolId, ...],
         *,
         command_id: str,
         deadline_seconds: float,
     ) -> Outcome:
-        order = m.PoisonHost(host_id=host_id, incident_id=incident_id, pool_ids=pool_ids)
+        order = m.PoisonHost(host_id=host_id, incident_id=poison_id, pool_ids=pool_ids)
         return await self._order(neighbour_id, order, command_id, deadline_seconds)
 
     def ring(self, host_id: HostId) -> None:
@@ -227,6 +227,13 @@ class Fleet(Verbs):
         """Pools on which it has a lease that is valid now: there it takes guests."""
         _, leases = self._boot_and_leases(host_id)
         return frozenset(PoolId(lease.pool_id) for lease in leases if lease.valid)
+
+    def generations_told(self, host_id: HostId, boot_id: str | None) -> dict[PoolId, int]:
+        """Of its leases, by that boot's own last word to us; nothing if it never beat here."""
+        presence = self._hosts.get(host_id)
+        if presence is None or presence.arrival is None or presence.arrival.boot_id != boot_id:
+            return {}
+        return {PoolId(lease.pool_id): lease.generation for lease in presence.leases}
 
     def hypervisor_responds(self, host_id: HostId) -> bool:
         presence = self._hosts.get(host_id)

@@ -21,6 +21,7 @@ from mainstay_controller.domain.ha.case import (
     Wait,
     assess,
     evidence_in,
+    generations_read,
 )
 from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
 from mainstay_controller.domain.ids import PoolId, VmId
@@ -55,7 +56,8 @@ log = logger(__name__)
 
 @dataclass(slots=True)
 class Investigation:
-    """One case while this controller handles it."""
+    """One case while this controller handles it.  `generations`: the newest that its guests can have been given under, by its own last word, or
+    where it gave us none, as its slot was first read."""
 
     case: CaseFile
     host: Host
@@ -63,6 +65,7 @@ class Investigation:
     inquiry: Inquiry
     cloud: Cloud
     last_heard_at: float
+    generations: dict[PoolId, int]
     may_be_fenced: bool = True
     poisoned_at: float | None = None
     power_off_ordered: bool = False
@@ -123,7 +126,7 @@ class Investigation:
     async def _gather(self) -> Case:
         fleet, incident = self.cloud.fleet, self.case.incident
         timing = fleet.lease_timing(self.host.id)
-        return Case(
+        case = Case(
             host_id=self.host.id,
             boot_id=incident.host_boot_id or "",
             watchdog=self.host.watchdog,
@@ -144,6 +147,9 @@ class Investigation:
             poisoned_at=self.poisoned_at,
             victims=await victims_of(await guests_to_release(self.cloud.store, self.host.id), self.cloud.store),
         )
+        self.generations = generations_read(case) | self.generations
+        pools = (replace(pool, generation=self.generations.get(pool.pool_id)) for pool in case.pools)
+        return replace(case, pools=tuple(pools))
 
     # --- what is done ---------------------------------------------------------------------------------------------
 
@@ -193,11 +199,13 @@ class Investigation:
         self._deeds.adopt(self._write_poison(pool_ids), f"poison of {self.host.name}")
 
     async def _write_poison(self, pool_ids: tuple[PoolId, ...]) -> None:
+        """Under an id of its own, since one that was obeyed is not obeyed again."""
+        poison_id = f"{self.case.id}:{self.cloud.rng.uuid()[:8]}"
         for observer_id in sorted({answer.slot.observer_id for answer in self.inquiry.answers}):
             outcome = await self.cloud.fleet.poison_host(
                 observer_id,
                 self.host.id,
-                self.case.id,
+                poison_id,
                 pool_ids,
                 command_id=f"{self.case.id}:poison:{observer_id}:{self.cloud.rng.uuid()}",
                 deadline_seconds=self.cloud.settings.probe_deadline_seconds,
@@ -240,6 +248,7 @@ async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
         inquiry=Inquiry(host, case.id, cloud, power=power if power is not None and power.enabled else None),
         cloud=cloud,
         last_heard_at=last_contact(host, cloud),
+        generations=cloud.fleet.generations_told(host.id, case.incident.host_boot_id),
     )
     await investigation.run()
 

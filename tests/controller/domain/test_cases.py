@@ -23,6 +23,7 @@ from mainstay_controller.domain.ha.case import (
     Wait,
     assess,
     evidence_in,
+    generations_read,
     lease_expired,
 )
 from mainstay_controller.domain.ha.evidence import SlotSeen
@@ -34,7 +35,8 @@ P1, P2 = PoolId("p1"), PoolId("p2")
 
 
 def a_pool(pool_id: PoolId = P1, *, holds_over_at: float = 0.0) -> LeasedPool:
-    return LeasedPool(pool_id=pool_id, timing=TIMING, holds_over_at=holds_over_at)
+    """Its guests were given under generation 2."""
+    return LeasedPool(pool_id=pool_id, timing=TIMING, holds_over_at=holds_over_at, generation=2)
 
 
 def a_case(**other: Any) -> Case:
@@ -258,6 +260,23 @@ def test_a_word_about_an_older_generation_releases_nothing_newer() -> None:
     case = a_case(answers=(renewed("h2", released=True), renewed("h3", generation=4)))
 
     assert isinstance(assess(case)[0], Wait)
+
+
+def test_a_poison_of_the_past_releases_nothing_that_was_given_since() -> None:
+    given_since = replace(a_pool(), generation=3)
+    case = a_case(policy=FencePolicy.FENCE, pools=(given_since,), answers=(renewed(released=True),))
+
+    assert assess(case) == [Poison(pool_ids=(P1,))]
+
+
+def test_nothing_is_poisoned_before_it_is_known_what_a_later_generation_is() -> None:
+    unknown = a_case(policy=FencePolicy.FENCE, pools=(replace(a_pool(), generation=None),))
+
+    early, late = renewed(released=True, asked_at=104.9), renewed(released=True)
+
+    assert isinstance(assess(replace(unknown, answers=(late,)))[0], Wait)
+    assert generations_read(replace(unknown, answers=(early,))) == {}
+    assert generations_read(replace(unknown, answers=(late,))) == {P1: 3}
 
 
 # --- the record -------------------------------------------------------------------------------------------------------

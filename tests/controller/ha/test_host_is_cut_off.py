@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from mainstay_agent.drivers.simulated.bmc import Manner
 from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_controller.domain.states import HostState, IncidentPhase, VmState
 from mainstay_controller.fleet.power.port import PowerAction
-from tests.kit.whole_cloud import a_whole_cloud
+from tests.kit.whole_cloud import CLUSTER, Site, a_whole_cloud
 
 
 async def test_guests_of_a_host_whose_storage_lives_run_on_under_policy_keep() -> None:
@@ -40,6 +43,48 @@ async def test_under_policy_fence_it_is_told_by_poison_to_let_its_guests_go() ->
         assert seconds < 12
         [incident] = await site.incidents()
         assert incident.proof["kind"] == "released"
+
+
+async def test_a_poison_of_the_past_says_nothing_of_guests_given_since() -> None:
+    async with a_whole_cloud(hosts=3, fence_policy="fence") as site:
+        await site.vm("v1", on="h1")
+        site.machine("h1").cut_network()
+        await site.until_running_elsewhere("v1", than="h1")
+        site.machine("h1").heal_network()
+        await site.until_closed()
+        await site.passes(20)
+        await site.vm("v2", on="h1")
+        await set_fence_policy(site, "keep")
+
+        site.machine("h1").cut_network()
+        await site.passes(60)
+
+        assert site.writers("v2") == ["h1"]
+        assert await site.decisions("v2") == []
+        assert (await site.host("h1")).state is HostState.ALERT
+
+
+async def test_a_controller_that_never_heard_the_host_poisons_it_anew() -> None:
+    async with a_whole_cloud(hosts=3, fence_policy="fence") as site:
+        await site.vm("v1", on="h1")
+        site.machine("h1").cut_network()
+        await site.until(partial(is_fencing, site), within_seconds=30)
+
+        await site.controllers["c1"].stop()
+        await site.start_controller("c2")
+        await site.until_running_elsewhere("v1", than="h1", within_seconds=120)
+
+        [incident] = await site.incidents()
+        assert incident.proof["kind"] == "released"
+
+
+async def is_fencing(site: Site) -> bool:
+    return [incident.phase for incident in await site.incidents()] == [IncidentPhase.FENCING]
+
+
+async def set_fence_policy(site: Site, policy: str) -> None:
+    cluster = await site.store.clusters.by_id(CLUSTER)
+    await site.store.clusters.swap(cluster, replace(cluster, fence_policy=policy))
 
 
 async def test_a_short_silence_is_a_false_alarm() -> None:

@@ -50,11 +50,12 @@ class LeaseTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedPool:
-    """A pool on which the host has a lease slot."""
+    """A pool on which the host has a lease slot.  `generation`: the newest that its guests can have been given under; None: not known yet."""
 
     pool_id: PoolId
     timing: LeaseTiming
     holds_over_at: float
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,16 +209,30 @@ def question_counts_from(case: Case, pool: LeasedPool) -> float:
 
 
 def released(case: Case, pool: LeasedPool) -> Released | None:
-    there = case.sound(pool)
-    newest = max((answer.slot.generation for answer in there), default=None)
-    for answer in there:
+    """A generation speaks only of those before it: a poison of the past, still acknowledged in the slot, says nothing of guests given since."""
+    newest = max((answer.slot.generation for answer in case.sound(pool)), default=None)
+    for answer in late_answers(case, pool):
         slot = answer.slot
-        late_enough = answer.asked_at >= case.last_heard_at + pool.timing.view_age_max_seconds
-        if slot.released and slot.boot_id == case.boot_id and slot.generation == newest and late_enough:
+        is_later = pool.generation is not None and slot.generation > pool.generation
+        if slot.released and is_later and slot.generation == newest:
             return Released(
                 pool_id=pool.pool_id, boot_id=slot.boot_id, generation=slot.generation, told_by=slot.observer_id
             )
     return None
+
+
+def late_answers(case: Case, pool: LeasedPool) -> Iterator[Answer]:
+    """Of the boot we knew, and no view from before the host's last word."""
+    for answer in case.sound(pool):
+        late_enough = answer.asked_at >= case.last_heard_at + pool.timing.view_age_max_seconds
+        if late_enough and answer.slot.boot_id == case.boot_id:
+            yield answer
+
+
+def generations_read(case: Case) -> dict[PoolId, int]:
+    """As its slots stand: nothing has been given to the host under a later one, since none was told of by its last word."""
+    read = {pool.pool_id: [answer.slot.generation for answer in late_answers(case, pool)] for pool in case.pools}
+    return {pool_id: max(generations) for pool_id, generations in read.items() if generations}
 
 
 def rebooted(case: Case) -> Rebooted | None:
@@ -264,7 +279,7 @@ def fencing(case: Case) -> Iterator[PowerOff | Poison]:
         why = why_power_off(case)
         if why:
             yield PowerOff(why=why)
-    renewing = tuple(pool.pool_id for pool in case.pools if renews(case, pool))
+    renewing = tuple(pool.pool_id for pool in case.pools if pool.generation is not None and renews(case, pool))
     if case.policy is FencePolicy.FENCE and renewing and case.poisoned_at is None:
         yield Poison(pool_ids=renewing)
 
