@@ -1,6 +1,7 @@
 """Concurrency as a tree: every task has a parent block; nothing is fired and forgotten.
 
-The one module that may start tasks (ruff's banned API says so)."""
+The one module that may start tasks (ruff's banned API says so).  A group's error is caught by `except`, not `except*`: out of the latter Python
+before 3.11.4, which Debian 12 has, lets no bare error (cpython gh-103590)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ async def background(*works: Work) -> AsyncIterator[None]:
             finally:
                 for task in tasks:
                     task.cancel()
-    except* Exception as many:
+    except ExceptionGroup as many:
         raise many.exceptions[0] from many
 
 
@@ -33,7 +34,7 @@ async def all_of(*awaitables: Coroutine[Any, Any, T]) -> list[T]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(awaitable) for awaitable in awaitables]
-    except* Exception as many:
+    except ExceptionGroup as many:
         raise many.exceptions[0] from many
     return [task.result() for task in tasks]
 

@@ -81,8 +81,8 @@ async def run(chosen: ControllerSettings) -> None:
         try:
             async with running(chosen, SystemClock(), SystemRng()):
                 await stop.wait()
-        except* Superseded as group:
-            log.warning("others took over from us; a new life begins", why=str(group.exceptions[0]))
+        except Superseded as error:
+            log.warning("others took over from us; a new life begins", why=str(error))
 
 
 @asynccontextmanager

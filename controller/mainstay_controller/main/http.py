@@ -19,13 +19,17 @@ from mainstay_runtime.logs import logger
 CLOSES_SECONDS = 2.0
 LOOK_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
+LINE_BYTES_MAX = 64 * 1024
+"""Of a request line, which carries all parameters of a GET; what is longer goes by POST."""
 
 log = logger(__name__)
 
 
 @asynccontextmanager
 async def serving_http(api: ApiServer, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=CLOSES_SECONDS)
+    runner = web.AppRunner(
+        api.application(), access_log=None, shutdown_timeout=CLOSES_SECONDS, max_line_size=LINE_BYTES_MAX
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
