@@ -24,6 +24,7 @@ from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.first_admin import FirstAdmin, KeyPair, create_first_admin
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.settings import Settings
+from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import SystemClock, SystemRng
 from tests.kit.memory_store import MemoryStore
 
@@ -75,7 +76,7 @@ class ApiClient:
         return replace(self, keys=keys)
 
 
-def a_cloud(store: MemoryStore | None = None) -> Cloud:
+def a_cloud(store: Store | None = None) -> Cloud:
     clock, rng = SystemClock(), SystemRng()
     me = ThisController(id=ControllerId("c1"), epoch=1)
     return Cloud(
