@@ -22,9 +22,9 @@ class Admission:
         if not cloud.settings.throttling_enabled or caller.role is Role.ROOT_ADMIN:
             return
         if command.polls:
-            await self._count(f"polls:{caller.account.id}", limit_of_polls(cloud), cloud)
+            await self._count(f"polls:{caller.account.id}", limit_of_polls(caller.account.id, cloud), cloud)
         else:
-            await self._count(calls_of(caller), limit_of_calls(cloud), cloud)
+            await self._count(calls_of(caller), limit_of_calls(caller.account.id, cloud), cloud)
 
     async def admit_login(self, remote: str, cloud: Cloud) -> None:
         """Logins have a stricter limit of their own, whether throttling is on or not."""

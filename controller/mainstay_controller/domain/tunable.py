@@ -24,8 +24,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunable:
-    """`told`: a sentence for operators.  `theirs`: CloudStack's default, where ours differs.  `at_start`: read when a controller starts, because
-    its agents have been told; all others take effect within a second or two.  `is_secret`: its value is never shown."""
+    """`told`: a sentence for operators.  `theirs`: CloudStack's default, where ours differs.
+
+    `at_start`: read when a controller starts, because its agents have been told; all others take effect within a second or two.
+    `is_secret`: its value is sealed in the database, and shown to root administrators only."""
 
     name: str
     told: str

@@ -16,7 +16,7 @@ from mainstay_controller.operations.checks import a_name, a_url, one_of, tags
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.living import living_cluster, living_pod, living_zone
-from mainstay_controller.operations.secrets import sealed
+from mainstay_controller.operations.secrets import name_of_host_password, sealed
 from mainstay_controller.store.port import LIVE, Store, eq
 from mainstay_runtime.identity import Invitation, new_token, token_sha256
 
@@ -70,7 +70,7 @@ async def add_host(new: NewHost, cloud: Cloud) -> AddedHost:
         username=new.username,
         state_since=now,
     )
-    password = sealed(f"host {host.id} password", new.password, cloud)
+    password = sealed(name_of_host_password(host.id), new.password, cloud)
     return await _write(replace(host, password=password), cloud)
 
 

@@ -19,6 +19,7 @@ from mainstay_controller.domain.placement.snapshot import (
     take_snapshot,
 )
 from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume
+from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InsufficientCapacity
 from mainstay_controller.operations.settings import Settings
@@ -62,7 +63,7 @@ async def look_at_zone(zone_id: ZoneId, cloud: Cloud) -> ZoneView:
     places = Places(zones=[zone], pods=pods, clusters=clusters, hosts=hosts, pools=pools)
     vms = await _charged_vms(zone_id, store)
     return ZoneView(
-        snapshot=take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud.settings)),
+        snapshot=take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud)),
         hosts={host.id: host for host in hosts},
         clusters={cluster.id: cluster for cluster in clusters},
         pools={pool.id: pool for pool in pools},
@@ -153,16 +154,17 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def cluster_rooms(clusters: Iterable[Cluster], settings: Settings) -> dict[ClusterId, ClusterRoom]:
-    return {
-        cluster.id: ClusterRoom(
-            id=cluster.id,
-            name=cluster.name,
-            cpu_threshold=settings.cluster_cpu_disable_threshold,
-            memory_threshold=settings.cluster_memory_disable_threshold,
-        )
-        for cluster in clusters
-    }
+def cluster_rooms(clusters: Iterable[Cluster], cloud: Cloud) -> dict[ClusterId, ClusterRoom]:
+    return {cluster.id: _room_of(cluster, cloud.settings_in(Scope.CLUSTER, cluster.id)) for cluster in clusters}
+
+
+def _room_of(cluster: Cluster, settings: Settings) -> ClusterRoom:
+    return ClusterRoom(
+        id=cluster.id,
+        name=cluster.name,
+        cpu_threshold=settings.cluster_cpu_disable_threshold,
+        memory_threshold=settings.cluster_memory_disable_threshold,
+    )
 
 
 async def _charged_vms(zone_id: ZoneId, store: Store) -> list[Vm]:
@@ -171,10 +173,13 @@ async def _charged_vms(zone_id: ZoneId, store: Store) -> list[Vm]:
     return [vm for vm in (*on_hosts, *arriving) if hosts_charged(vm)]
 
 
+def _share(pool: StoragePool, cloud: Cloud) -> float:
+    return cloud.settings_in(Scope.ZONE, pool.zone_id).pool_allocated_disable_threshold
+
+
 async def _room_bytes(pools: Iterable[StoragePool], cloud: Cloud) -> dict[PoolId, float]:
     """Counted from the volumes' rows, as hosts' room is from the guests'."""
-    share = cloud.settings.pool_allocated_disable_threshold
-    room = {pool.id: pool.capacity_bytes * pool.overprovision_factor * share for pool in pools}
+    room = {pool.id: pool.capacity_bytes * pool.overprovision_factor * _share(pool, cloud) for pool in pools}
     for volume in await cloud.store.volumes.find(any_of("pool_id", list(room)), LIVE):
         if volume.pool_id is not None:
             room[volume.pool_id] -= volume.size_bytes

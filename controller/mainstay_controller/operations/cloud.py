@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.master_key import MasterKey
@@ -23,7 +26,8 @@ class ThisController:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Cloud:
-    """`settings` is what holds now; it is replaced as a whole when an operator changes something (operations.tune).  The rest stays."""
+    """`settings` is what holds now, and `scoped` where it holds otherwise; both are replaced as a whole when an operator changes something
+    (operations.tune).  The rest stays."""
 
     store: Store
     fleet: Fleet
@@ -36,3 +40,9 @@ class Cloud:
     is_leaving: bool = False  # prepared for a shutdown: takes no new jobs and no agents
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols
     master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed
+    scoped: Mapping[tuple[Scope, str], Mapping[str, Any]] = field(default_factory=dict)
+
+    def settings_in(self, scope: Scope, place_id: str) -> Settings:
+        """What holds there: its own values, and for the rest those of the whole cloud."""
+        own = self.scoped.get((scope, place_id))
+        return replace(self.settings, **own) if own else self.settings

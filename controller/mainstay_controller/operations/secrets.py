@@ -1,11 +1,14 @@
 """Secrets that must be read again - API secrets, passwords of power controllers - are sealed before they become rows.
 
 What is sealed says so; what is not (a cloud without a master key, as in tests) is read as it stands.  The name under which a secret is sealed
-binds it to its row: one that was copied to another row does not open."""
+binds it to its row: one that was copied to another row does not open.  `SEALED` names every field that keeps one, for a change of the key."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.master_key import MasterKey
 
 MARK = "sealed:"
 
@@ -18,9 +21,14 @@ def sealed(name: str, secret: str, cloud: Cloud) -> str:
 
 def opened(name: str, kept: str, cloud: Cloud) -> str:
     """Raises WrongMasterKey."""
-    if cloud.master_key is None or not kept.startswith(MARK):
+    return opened_with(cloud.master_key, name, kept)
+
+
+def opened_with(key: MasterKey | None, name: str, kept: str) -> str:
+    """Raises WrongMasterKey."""
+    if key is None or not kept.startswith(MARK):
         return kept
-    return cloud.master_key.unseal(name, kept.removeprefix(MARK)).decode()
+    return key.unseal(name, kept.removeprefix(MARK)).decode()
 
 
 def name_of_api_secret(user_id: str) -> str:
@@ -31,5 +39,23 @@ def name_of_guest_password(vm_id: str) -> str:
     return f"vm {vm_id} password"
 
 
+def name_of_host_password(host_id: str) -> str:
+    return f"host {host_id} password"
+
+
 def name_of_power_password(host_id: str) -> str:
     return f"host {host_id} power controller"
+
+
+def name_of_setting(name: str) -> str:
+    return f"setting {name}"
+
+
+SEALED: Mapping[str, tuple[str, str, Callable[[str], str]]] = {
+    "users": ("secret_key", "id", name_of_api_secret),
+    "hosts": ("password", "id", name_of_host_password),
+    "out_of_band": ("password", "id", name_of_power_password),
+    "vms": ("password", "id", name_of_guest_password),
+    "settings": ("value", "name", name_of_setting),
+}
+"""Each repository with a sealed field: the field, and what names its secret."""

@@ -247,6 +247,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its CPU a cluster takes no new guests.",
         ),
     ] = 0.85
@@ -257,6 +258,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its memory a cluster takes no new guests.",
         ),
     ] = 0.85
@@ -267,6 +269,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its CPU a cluster raises an alert.",
         ),
     ] = 0.75
@@ -277,6 +280,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its memory a cluster raises an alert.",
         ),
     ] = 0.75
@@ -287,6 +291,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its primary storage in use a cluster raises an alert.",
         ),
     ] = 0.75
@@ -297,6 +302,7 @@ class Settings:
             group=CAPACITY,
             low=0,
             high=1,
+            scope=Scope.CLUSTER,
             told="Beyond this share of its primary storage promised a cluster raises an alert.",
         ),
     ] = 0.75
@@ -361,6 +367,7 @@ class Settings:
             group=STORAGE,
             low=0,
             high=1,
+            scope=Scope.ZONE,
             told="Beyond this share of what it may promise a pool takes no new volume.",
         ),
     ] = 0.85
@@ -432,6 +439,7 @@ class Settings:
             unit="s",
             low=1,
             high=86400,
+            scope=Scope.ACCOUNT,
             told="How long a window of counted calls lasts, from its first call.",
         ),
     ] = 1
@@ -442,6 +450,7 @@ class Settings:
             group=API,
             low=1,
             high=1_000_000,
+            scope=Scope.ACCOUNT,
             told="How many calls an account may make in a window, over all controllers together.",
         ),
     ] = 25

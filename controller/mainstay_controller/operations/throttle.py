@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from mainstay_controller.domain.ids import AccountId
 from mainstay_controller.domain.records import CallWindow
 from mainstay_controller.domain.throttle import Admitted, Limit, Refused, after_call
+from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import Conflict, Stale, less
 
@@ -34,12 +36,13 @@ class CallCounter:
                     continue  # another controller counted one at the same moment
 
 
-def limit_of_calls(cloud: Cloud) -> Limit:
-    return Limit(calls_max=cloud.settings.throttling_max, interval_seconds=cloud.settings.throttling_interval_seconds)
+def limit_of_calls(account_id: AccountId, cloud: Cloud) -> Limit:
+    settings = cloud.settings_in(Scope.ACCOUNT, account_id)
+    return Limit(calls_max=settings.throttling_max, interval_seconds=settings.throttling_interval_seconds)
 
 
-def limit_of_polls(cloud: Cloud) -> Limit:
-    calls = limit_of_calls(cloud)
+def limit_of_polls(account_id: AccountId, cloud: Cloud) -> Limit:
+    calls = limit_of_calls(account_id, cloud)
     return Limit(calls_max=calls.calls_max * POLLS_FACTOR, interval_seconds=calls.interval_seconds)
 
 

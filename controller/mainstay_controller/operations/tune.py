@@ -1,20 +1,24 @@
 """Settings as operators change them: written as rows, read by every controller a moment later.
 
 A value is refused unless its declaration allows it, so what is read is fit to be used; a row that an older or newer version wrote, and that does not fit
-here, is passed over with a word in the log.  A cluster's and a pool's own values stand in their rows."""
+here, is passed over with a word in the log.  A zone, cluster, storage pool or account has a value of its own where the declaration names its
+scope; ratios that its own row keeps are written there.  Secrets are sealed before they become rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mainstay_controller.domain.records import Cluster, Setting, StoragePool
+from mainstay_controller.domain.records import Account, Cluster, Setting, StoragePool, Zone
 from mainstay_controller.domain.tunable import Scope, Value, written
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.journal import About
+from mainstay_controller.operations.master_key import MasterKey
+from mainstay_controller.operations.secrets import name_of_setting, opened_with, sealed
 from mainstay_controller.operations.settings import Declared, Settings, declared
-from mainstay_controller.store.port import Store, eq
+from mainstay_controller.store.port import Store, eq, ne
 from mainstay_runtime.logs import logger
 
 EVENT = "CONFIGURATION.VALUE.EDIT"
@@ -23,10 +27,16 @@ ROW_FIELDS = {
     "mem.overprovisioning.factor": "memory_overcommit_ratio",
     "storage.overprovisioning.factor": "overprovision_factor",
 }
-"""Settings of a cluster or pool, and where its row keeps them."""
+"""Settings of a cluster or pool that its row keeps, and where."""
 
 log = logger(__name__)
-Place = Cluster | StoragePool
+Place = Zone | Cluster | StoragePool | Account
+SCOPES: Mapping[type[Place], Scope] = {
+    Zone: Scope.ZONE,
+    Cluster: Scope.CLUSTER,
+    StoragePool: Scope.STORAGE_POOL,
+    Account: Scope.ACCOUNT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +47,9 @@ class Tuned:
     value: Value
 
 
-async def settings_kept(store: Store) -> Settings:
+async def settings_kept(store: Store, key: MasterKey | None = None) -> Settings:
     """What holds in the whole cloud."""
-    known = declared()
-    given: dict[str, Any] = {}
-    for row in await store.settings.find(eq("scope", Scope.GLOBAL)):
-        each = known.get(row.name)
-        try:
-            if each is None:
-                raise ValueError("there is no such setting here")
-            given[each.field] = each.tunable.read(row.value, each.kind)
-        except ValueError as error:
-            log.warning("setting is passed over", setting=row.name, why=str(error))
-    return Settings(**given)
+    return Settings(**_values(await store.settings.find(eq("scope", Scope.GLOBAL)), key))
 
 
 async def refresh(cloud: Cloud) -> None:
@@ -57,65 +57,46 @@ async def refresh(cloud: Cloud) -> None:
     kept: dict[str, Any] = {
         each.field: getattr(cloud.settings, each.field) for each in declared().values() if each.tunable.at_start
     }
-    cloud.settings = replace(await settings_kept(cloud.store), **kept)
+    cloud.settings = replace(await settings_kept(cloud.store, cloud.master_key), **kept)
+    cloud.scoped = await _scoped(cloud)
 
 
 def tuned(cloud: Cloud) -> list[Tuned]:
     return [Tuned(declared=each, value=getattr(cloud.settings, each.field)) for each in declared().values()]
 
 
-def tuned_at(place: Place) -> list[Tuned]:
-    """Those that a cluster or pool has values of its own for."""
-    return [
-        Tuned(declared=declared()[name], value=getattr(place, field))
-        for name, field in ROW_FIELDS.items()
-        if hasattr(place, field)
-    ]
+def tuned_at(place: Place, cloud: Cloud) -> list[Tuned]:
+    """Those of the place's scope, as they hold there."""
+    scope = SCOPES[type(place)]
+    return [_tuned_at(each, place, cloud) for each in declared().values() if each.tunable.scope is scope]
 
 
 async def tune(name: str, text: str, cloud: Cloud, about: About) -> Tuned:
     each = named(name)
     value = _read(each, text)
-    row = Setting(
-        id=f"{Scope.GLOBAL}::{name}",
-        name=name,
-        value=written(value),
-        created=await cloud.store.now(),
-        scope=Scope.GLOBAL,
-    )
-    async with cloud.store.transaction() as store:
-        known = await store.settings.get(row.id)
-        await (
-            store.settings.add(row) if known is None else store.settings.swap(known, replace(known, value=row.value))
-        )
-        old, new = (each.tunable.shown(it) for it in (getattr(cloud.settings, each.field), value))
-        await cloud.journal.event(store, EVENT, f"{name}: {old} -> {new}", about)
-    await refresh(cloud)
+    await _write(each, value, Scope.GLOBAL, "", getattr(cloud.settings, each.field), cloud, about)
     return Tuned(declared=each, value=value)
 
 
 async def untune(name: str, cloud: Cloud, about: About) -> Tuned:
     """Back to the default."""
     each = named(name)
-    async with cloud.store.transaction() as store:
-        if await store.settings.remove(f"{Scope.GLOBAL}::{name}"):
-            await cloud.journal.event(store, EVENT, f"{name}: back to {written(each.default)}", about)
-    await refresh(cloud)
+    await _erase(each, Scope.GLOBAL, "", cloud, about)
     return Tuned(declared=each, value=each.default)
 
 
 async def tune_place(name: str, text: str | None, place: Place, cloud: Cloud, about: About) -> Tuned:
     """`text` None: what holds in the whole cloud."""
-    each, field = named(name), ROW_FIELDS.get(name)
-    if field is None or not hasattr(place, field):
+    each, scope = named(name), SCOPES[type(place)]
+    if each.tunable.scope is not scope:
         raise InvalidParameter("name", f"{name} has no value of its own there: it is of scope {each.tunable.scope}")
-    value = getattr(cloud.settings, each.field) if text is None else _read(each, text)
-    given: dict[str, Any] = {field: value}
-    async with cloud.store.transaction() as store:
-        repository: Any = store.clusters if isinstance(place, Cluster) else store.pools
-        await repository.swap(place, replace(place, **given))
-        await cloud.journal.event(store, EVENT, f"{name} of {place.name}: {getattr(place, field)} -> {value}", about)
-    return Tuned(declared=each, value=value)
+    if name in ROW_FIELDS:
+        return await _tune_row(each, text, place, cloud, about)
+    if text is None:
+        await _erase(each, scope, place.id, cloud, about)
+    else:
+        await _write(each, _read(each, text), scope, place.id, _tuned_at(each, place, cloud).value, cloud, about)
+    return _tuned_at(each, place, cloud)
 
 
 def named(name: str) -> Declared:
@@ -123,6 +104,94 @@ def named(name: str) -> Declared:
     if each is None:
         raise InvalidParameter("name", f"there is no setting {name}")
     return each
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+async def _write(
+    each: Declared, value: Value, scope: Scope, scope_id: str, old: Value, cloud: Cloud, about: About
+) -> None:
+    name = each.tunable.name
+    text = written(value)
+    row = Setting(
+        id=row_id(scope, scope_id, name),
+        name=name,
+        value=sealed(name_of_setting(name), text, cloud) if each.tunable.is_secret else text,
+        created=await cloud.store.now(),
+        scope=scope,
+        scope_id=scope_id,
+    )
+    async with cloud.store.transaction() as store:
+        known = await store.settings.get(row.id)
+        await (
+            store.settings.add(row) if known is None else store.settings.swap(known, replace(known, value=row.value))
+        )
+        before, after = (each.tunable.shown(it) for it in (old, value))
+        await cloud.journal.event(store, EVENT, f"{name}: {before} -> {after}{_at(scope, scope_id)}", about)
+    await refresh(cloud)
+
+
+async def _erase(each: Declared, scope: Scope, scope_id: str, cloud: Cloud, about: About) -> None:
+    name = each.tunable.name
+    async with cloud.store.transaction() as store:
+        if await store.settings.remove(row_id(scope, scope_id, name)):
+            after = written(each.default) if scope is Scope.GLOBAL else "what holds in the whole cloud"
+            await cloud.journal.event(store, EVENT, f"{name}: back to {after}{_at(scope, scope_id)}", about)
+    await refresh(cloud)
+
+
+async def _tune_row(each: Declared, text: str | None, place: Place, cloud: Cloud, about: About) -> Tuned:
+    field = ROW_FIELDS[each.tunable.name]
+    value = getattr(cloud.settings, each.field) if text is None else _read(each, text)
+    given: dict[str, Any] = {field: value}
+    async with cloud.store.transaction() as store:
+        repository: Any = store.clusters if isinstance(place, Cluster) else store.pools
+        await repository.swap(place, replace(place, **given))
+        said = f"{each.tunable.name} of {place.name}: {getattr(place, field)} -> {value}"
+        await cloud.journal.event(store, EVENT, said, about)
+    return Tuned(declared=each, value=value)
+
+
+def row_id(scope: Scope, scope_id: str, name: str) -> str:
+    return f"{scope}:{scope_id}:{name}"
+
+
+def _at(scope: Scope, scope_id: str) -> str:
+    return f" ({scope} {scope_id})" if scope_id else ""
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _values(rows: list[Setting], key: MasterKey | None) -> dict[str, Any]:
+    """By field; what does not fit is passed over."""
+    known = declared()
+    given: dict[str, Any] = {}
+    for row in rows:
+        each = known.get(row.name)
+        try:
+            if each is None:
+                raise ValueError("there is no such setting here")
+            text = opened_with(key, name_of_setting(row.name), row.value) if each.tunable.is_secret else row.value
+            given[each.field] = each.tunable.read(text, each.kind)
+        except ValueError as error:
+            log.warning("setting is passed over", setting=row.name, why=str(error))
+    return given
+
+
+async def _scoped(cloud: Cloud) -> dict[tuple[Scope, str], dict[str, Any]]:
+    places: dict[tuple[Scope, str], list[Setting]] = {}
+    for row in await cloud.store.settings.find(ne("scope", Scope.GLOBAL)):
+        places.setdefault((Scope(row.scope), row.scope_id), []).append(row)
+    return {place: _values(rows, cloud.master_key) for place, rows in places.items()}
+
+
+def _tuned_at(each: Declared, place: Place, cloud: Cloud) -> Tuned:
+    field = ROW_FIELDS.get(each.tunable.name)
+    if field is not None:
+        return Tuned(declared=each, value=getattr(place, field))
+    return Tuned(declared=each, value=getattr(cloud.settings_in(SCOPES[type(place)], place.id), each.field))
 
 
 def _read(each: Declared, text: str) -> Value:

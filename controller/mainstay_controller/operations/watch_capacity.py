@@ -10,6 +10,7 @@ from dataclasses import replace
 from mainstay_controller.domain.capacity.totals import Capacity, CapacityType
 from mainstay_controller.domain.records import Cluster, StoragePool
 from mainstay_controller.domain.states import PoolState
+from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.gate import Mount
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.operations.cloud import Cloud
@@ -63,7 +64,7 @@ async def _note(pool: StoragePool, answer: Mapping[str, str], cloud: Cloud) -> N
 
 
 async def _judge(cluster: Cluster, capacity: Capacity, cloud: Cloud) -> None:
-    threshold = thresholds(cloud.settings).get(capacity.type)
+    threshold = thresholds(cloud.settings_in(Scope.CLUSTER, cluster.id)).get(capacity.type)
     if threshold is None:
         return
     key = f"capacity:{cluster.id}:{capacity.type.name}"

@@ -42,7 +42,7 @@ class ResetApiLimit:
 @command("getApiLimit", roles=EVERYBODY, polls=True)
 async def get_api_limit(_request: GetApiLimit, caller: Caller, cloud: Cloud) -> ApiLimitView:
     """Tells how many calls the account has made and has left."""
-    limit = limit_of_calls(cloud)
+    limit = limit_of_calls(caller.account.id, cloud)
     window = await cloud.store.call_windows.get(calls_of(caller))
     remaining_ms = expires_in_ms(window, limit, await cloud.store.now()) if window else 0
     issued = window.issued if window and remaining_ms > 0 else 0

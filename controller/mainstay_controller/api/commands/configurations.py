@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Rows
 from mainstay_controller.api.listing import Listing, page_in_memory
 from mainstay_controller.api.parameters import Length
 from mainstay_controller.api.registry import command
-from mainstay_controller.domain.ids import ClusterId, PoolId
+from mainstay_controller.domain.ids import AccountId, ClusterId, PoolId, ZoneId
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.tunable import written
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.journal import About
 from mainstay_controller.operations.settings import declared
 from mainstay_controller.operations.tune import Place, Tuned, tune, tune_place, tuned, tuned_at, untune
+from mainstay_controller.store.port import Repository
 
 KINDS = {bool: "Boolean", int: "Number", float: "Decimal", str: "String"}
 
@@ -69,8 +71,10 @@ class ListConfigurations(Listing):
     subgroup: Annotated[str | None, "only settings of this subgroup"] = None
     parent: Annotated[str | None, "only settings below this one: there are none"] = None
     category: Annotated[str | None, "only settings of this category"] = None
-    cluster_id: Annotated[ClusterId | None, "those that this cluster has values of its own for"] = None
-    storage_id: Annotated[PoolId | None, "those that this storage pool has values of its own for"] = None
+    zone_id: Annotated[ZoneId | None, "those of scope Zone, as they hold in this one"] = None
+    cluster_id: Annotated[ClusterId | None, "those of scope Cluster, as they hold in this one"] = None
+    storage_id: Annotated[PoolId | None, "those of scope StoragePool, as they hold in this one"] = None
+    account_id: Annotated[AccountId | None, "those of scope Account, as they hold for this one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,10 @@ class ListConfigurationGroups(Listing):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetConfiguration:
     name: Annotated[str, "the name of the setting"]
+    zone_id: Annotated[ZoneId | None, "for this zone"] = None
     cluster_id: Annotated[ClusterId | None, "for this cluster"] = None
     storage_id: Annotated[PoolId | None, "for this storage pool"] = None
+    account_id: Annotated[AccountId | None, "for this account"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +97,11 @@ class UpdateConfiguration(ResetConfiguration):
 
 
 @command("listConfigurations", roles=ROOT_READS)
-async def list_configurations(request: ListConfigurations, _caller: Caller, cloud: Cloud) -> Rows[ConfigurationView]:
+async def list_configurations(request: ListConfigurations, caller: Caller, cloud: Cloud) -> Rows[ConfigurationView]:
     """Lists settings with their values."""
     place = await _place(request, cloud)
-    shown = [_configuration(each) for each in (tuned(cloud) if place is None else tuned_at(place))]
+    found = tuned(cloud) if place is None else tuned_at(place, cloud)
+    shown = [_configuration(each, caller) for each in found]
     return page_in_memory(request, [each for each in shown if _is_asked_for(request, each)])
 
 
@@ -103,17 +110,17 @@ async def update(request: UpdateConfiguration, caller: Caller, cloud: Cloud) -> 
     """Changes a setting; every controller follows within a second or two."""
     place = await _place(request, cloud)
     if place is None:
-        return _configuration(await tune(request.name, request.value, cloud, _by(caller)))
-    return _configuration(await tune_place(request.name, request.value, place, cloud, _by(caller)))
+        return _configuration(await tune(request.name, request.value, cloud, _by(caller)), caller)
+    return _configuration(await tune_place(request.name, request.value, place, cloud, _by(caller)), caller)
 
 
 @command("resetConfiguration", roles=ROOT)
 async def reset(request: ResetConfiguration, caller: Caller, cloud: Cloud) -> ConfigurationView:
-    """Sets a setting back: to its default, or in a cluster or pool to what holds in the whole cloud."""
+    """Sets a setting back: to its default, or in one place to what holds in the whole cloud."""
     place = await _place(request, cloud)
     if place is None:
-        return _configuration(await untune(request.name, cloud, _by(caller)))
-    return _configuration(await tune_place(request.name, None, place, cloud, _by(caller)))
+        return _configuration(await untune(request.name, cloud, _by(caller)), caller)
+    return _configuration(await tune_place(request.name, None, place, cloud, _by(caller)), caller)
 
 
 @command("listConfigurationGroups", roles=ROOT_READS)
@@ -134,24 +141,36 @@ async def list_groups(request: ListConfigurationGroups, _caller: Caller, _cloud:
 
 
 async def _place(request: ListConfigurations | ResetConfiguration, cloud: Cloud) -> Place | None:
-    if request.cluster_id is not None and request.storage_id is not None:
-        raise InvalidParameter("clusterid", "name one scope only")
-    if request.cluster_id is not None:
-        return await cloud.store.clusters.by_id(request.cluster_id)
-    return await cloud.store.pools.by_id(request.storage_id) if request.storage_id is not None else None
+    """The one that is named; None: the whole cloud."""
+    store = cloud.store
+    named: dict[str, tuple[Repository[Any], str | None]] = {
+        "zoneid": (store.zones, request.zone_id),
+        "clusterid": (store.clusters, request.cluster_id),
+        "storageid": (store.pools, request.storage_id),
+        "accountid": (store.accounts, request.account_id),
+    }
+    given = {name: (rows, place_id) for name, (rows, place_id) in named.items() if place_id is not None}
+    if len(given) > 1:
+        raise InvalidParameter(next(iter(given)), "name one scope only")
+    for rows, place_id in given.values():
+        place: Place = await rows.by_id(str(place_id))
+        return place
+    return None
 
 
-def _configuration(each: Tuned) -> ConfigurationView:
+def _configuration(each: Tuned, caller: Caller) -> ConfigurationView:
+    """A secret is shown to root administrators."""
     tunable = each.declared.tunable
+    opened = caller.role is Role.ROOT_ADMIN
     return ConfigurationView(
         id=list(declared()).index(tunable.name) + 1,
         name=tunable.name,
-        value=tunable.shown(each.value),
+        value=written(each.value) if opened else tunable.shown(each.value),
         default_value=written(each.declared.default),
         default_theirs=tunable.theirs or None,
         description=tunable.told,
         display_text=tunable.name,
-        category="Advanced",
+        category="Secure" if tunable.is_secret else "Advanced",
         component="mainstay",
         group=tunable.group,
         subgroup="Others",
