@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from platform import node
@@ -18,6 +19,7 @@ from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.main import assembly
 from mainstay_controller.main.http import IntegrationPort, serving_http
 from mainstay_controller.main.settings import ControllerSettings
+from mainstay_controller.operations.change_master_key import change_master_key
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
@@ -45,6 +47,7 @@ OPTIONS = {
     "state_dir": "where our id, a master key and an SQLite database are kept",
     "database": "an SQLAlchemy URL; SQLite in the state directory if it is not given",
     "master_key_file": "the secret that all controllers of a cloud share; made in the state directory if it is not given",
+    "master_key_previous_file": "the secret they shared before, until --rotate-master-key has sealed everything anew",
     "name": "of this controller",
     "listen": "the address of our ports",
     "api_port": "HTTP for clients (8080)",
@@ -59,7 +62,7 @@ def main() -> None:
     try:
         chosen = read_settings(sys.argv[1:])
         logs.configure(chosen.log_format, chosen.log_level)
-        asyncio.run(run(chosen))
+        asyncio.run(rotate_master_key(chosen) if chosen.rotate_master_key else run(chosen))
     except MainstayError as error:
         sys.exit(f"mainstay-controller: {error}")
 
@@ -69,6 +72,12 @@ def read_settings(arguments: list[str]) -> ControllerSettings:
     parser.add_argument("--config", type=Path, help="a TOML file")
     for name, what in OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, help=what)
+    parser.add_argument(
+        "--rotate-master-key",
+        action="store_true",
+        default=None,
+        help="seal everything anew under the master key, and end; what the previous one sealed is opened with that",
+    )
     given = vars(parser.parse_args(arguments))
     return settings.load(ControllerSettings, prefix=PREFIX, file=given.pop("config"), given=given)
 
@@ -90,12 +99,12 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
     """The whole controller, while the block runs."""
     chosen.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = master_key(chosen, rng)
-    store = await open_store(chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}")
+    store = await open_store(database_of(chosen))
     async with AsyncExitStack() as lines:
         lines.push_async_callback(store.close)
         ca = await shared_authority(store, key, partial(new_ca, clock), rng)
         authority = Authority(ca=ca, clock=clock, rng=rng)
-        tuned = await settings_kept(store)
+        tuned = await settings_kept(store, key)
         name = chosen.name or node()
         address = chosen.advertise or f"{node()}:{chosen.agent_port}"
         me = await join(store, own_id(chosen.state_dir, rng), name, address, tuned.controller_lease_seconds)
@@ -124,7 +133,31 @@ def own_id(state_dir: Path, rng: Rng) -> ControllerId:
     return ControllerId(file.read_text().strip())
 
 
+async def rotate_master_key(chosen: ControllerSettings) -> None:
+    """May be broken off and run again, beside controllers that know both keys."""
+    rng = SystemRng()
+    key = master_key(chosen, rng)
+    store = await open_store(database_of(chosen))
+    try:
+        done = await change_master_key(store, key, rng)
+    finally:
+        await store.close()
+    log.info("everything is sealed under the master key", secrets=done.found, sealed_anew=done.changed)
+
+
+def database_of(chosen: ControllerSettings) -> str:
+    return chosen.database or f"sqlite+aiosqlite:///{chosen.state_dir / 'mainstay.db'}"
+
+
 def master_key(chosen: ControllerSettings, rng: Rng) -> MasterKey:
+    """With the previous one beside it, while the key is being changed."""
+    key = newest_master_key(chosen, rng)
+    if chosen.master_key_previous_file is None:
+        return key
+    return replace(key, previous=MasterKey.in_file(chosen.master_key_previous_file).key)
+
+
+def newest_master_key(chosen: ControllerSettings, rng: Rng) -> MasterKey:
     if chosen.master_key:
         return MasterKey.from_text(chosen.master_key)
     if chosen.master_key_file is not None:

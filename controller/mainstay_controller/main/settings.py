@@ -18,6 +18,8 @@ class ControllerSettings:
     database: str = ""  # empty: SQLite in state_dir; or postgresql+asyncpg://..., mysql+asyncmy://...
     master_key: str = ""  # opens what the database keeps sealed; all controllers of a cloud have the same
     master_key_file: Path | None = None  # where it is read from instead; neither: made in state_dir
+    master_key_previous_file: Path | None = None  # opens what was sealed before the key was changed
+    rotate_master_key: bool = False  # seal everything anew under the key, and end
     name: str = ""  # of this controller; empty: the machine's
     listen: str = "0.0.0.0"
     api_port: int = 8080

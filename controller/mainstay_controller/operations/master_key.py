@@ -30,7 +30,10 @@ class WrongMasterKey(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
+    """`previous` opens what was sealed before a change of the key; nothing is sealed with it."""
+
     key: bytes
+    previous: bytes | None = None
 
     @staticmethod
     def from_text(text: str) -> MasterKey:
@@ -59,8 +62,21 @@ class MasterKey:
         return b64encode(nonce + AESGCM(self.key).encrypt(nonce, content, name.encode())).decode()
 
     def unseal(self, name: str, sealed: str) -> bytes:
-        raw = b64decode(sealed)
-        try:
-            return AESGCM(self.key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], name.encode())
-        except InvalidTag as error:
-            raise WrongMasterKey from error
+        content = _opened(self.key, name, sealed)
+        if content is None and self.previous is not None:
+            content = _opened(self.previous, name, sealed)
+        if content is None:
+            raise WrongMasterKey
+        return content
+
+    def is_newest(self, name: str, sealed: str) -> bool:
+        """Sealed with the key that seals now."""
+        return _opened(self.key, name, sealed) is not None
+
+
+def _opened(key: bytes, name: str, sealed: str) -> bytes | None:
+    raw = b64decode(sealed)
+    try:
+        return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], name.encode())
+    except InvalidTag:
+        return None
