@@ -35,7 +35,7 @@ class Server:
         command = as_user(self.user, *self.command, *once)
         self.process = subprocess.Popen(command, stdout=self._log(), stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.port):
+        while not self._takes_connections():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{(self.directory / 'log').read_text()[-2000:]}")
             time.sleep(0.1)
@@ -49,9 +49,17 @@ class Server:
         self.process = None
 
     def add_database(self, name: str) -> None:
-        """Beside the first one; PostgreSQL only."""
-        binary = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1] / "createdb"
-        run_as(self.user, str(binary), "-h", "127.0.0.1", "-p", str(self.port), "-U", "mainstay", name)
+        """PostgreSQL only."""
+        run_as(
+            self.user, postgresql_program("createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "mainstay", name
+        )
+
+    def _takes_connections(self) -> bool:
+        """PostgreSQL listens before it lets anybody in."""
+        if self.user != "postgres":
+            return answers(self.port)
+        question = [postgresql_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(question, timeout=START_SECONDS, check=False).returncode == 0
 
     def _log(self) -> int:
         return os.open(self.directory / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
@@ -61,15 +69,14 @@ class Server:
 def postgresql() -> Iterator[Server]:
     """PostgreSQL with a database `mainstay`, reached over loopback without a password."""
     with directory_of("postgres") as directory:
-        binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
         data = directory / "data"
-        run_as("postgres", f"{binaries}/initdb", "-D", str(data), "-A", "trust", "-U", "mainstay", "--no-sync")
+        run_as("postgres", postgresql_program("initdb"), "-D", str(data), "-A", "trust", "-U", "mainstay", "--no-sync")
         port = free_port()
         options = ("-h", "127.0.0.1", "-p", str(port), "-k", str(directory), "-c", "fsync=off")
-        command = (f"{binaries}/postgres", "-D", str(data), *options)
+        command = (postgresql_program("postgres"), "-D", str(data), *options)
         url = f"postgresql+asyncpg://mainstay@127.0.0.1:{port}/mainstay"
         with running(Server("postgres", directory, port, command, url)) as server:
-            run_as("postgres", f"{binaries}/createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "mainstay", "mainstay")
+            server.add_database("mainstay")
             yield server
 
 
@@ -184,6 +191,11 @@ def directory_of(user: str) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def postgresql_program(name: str) -> str:
+    """Debian keeps them off the PATH, a folder a version."""
+    return str(sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1] / name)
 
 
 def run_as(user: str, *command: str) -> str:
