@@ -72,6 +72,11 @@ def sound_gap(profile: LeaseProfile) -> float:
     return profile.validity_seconds / 2
 
 
+def view_age_max(profile: LeaseProfile) -> float:
+    """Who asks counts on no answer from an older view than V/2, by a clock that may run rho faster than the observer's runs slow."""
+    return sound_gap(profile) * (1 - 2 * profile.clock_error)
+
+
 def check(profile: LeaseProfile, takeover_seconds: float | None = None) -> None:
     """Raise BadInput, naming the first bound that is broken.  `takeover_seconds`: what an operator wants to wait instead of T_dead."""
     for claim, holds in _claims(profile, takeover_seconds):

@@ -136,7 +136,8 @@ class LocalLeaseArea:
         return self._keeper.leases(self._clock.monotonic()) if self._keeper is not None else ()
 
     async def sightings(self, host_id: str | None = None) -> tuple[SlotSighting, ...]:
-        told = (sighting for observer in self._observers.values() for sighting in observer.sightings)
+        now = self._clock.monotonic()
+        told = (sighting for observer in self._observers.values() for sighting in observer.told(now))
         return tuple(sighting for sighting in told if host_id in (None, sighting.host_id))
 
     async def standing_authority(self, vm_id: str) -> bool:

@@ -76,11 +76,19 @@ class Observer:
         """A scan failed, or was not to be trusted: every window begins anew."""
         if not self.watches and self.scanned_at is None:
             return self
-        doubted = tuple(
+        return replace(self, watches=(), sightings=self._doubted(), scanned_at=None)
+
+    def told(self, now: float) -> tuple[SlotSighting, ...]:
+        """To whoever asks now.  A scan that storage does not answer never ends: what was seen before it is no answer to a question of today."""
+        if self.scanned_at is None or now - self.scanned_at <= bounds.view_age_max(self.profile):
+            return self.sightings
+        return self._doubted()
+
+    def _doubted(self) -> tuple[SlotSighting, ...]:
+        return tuple(
             replace(each, dead=False, released=False, unchanged_seconds=0.0, witness_sound=False)
             for each in self.sightings
         )
-        return replace(self, watches=(), sightings=doubted, scanned_at=None)
 
     def verdict_due_after(self, now: float) -> float | None:
         """When a slot that stays unmoved would next be declared dead: a scan then spares the wait for the next poll."""

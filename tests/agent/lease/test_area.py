@@ -183,6 +183,20 @@ async def test_a_witness_whose_own_view_hung_accuses_nobody() -> None:
         assert [sighting.dead for sighting in await pair.looking.sightings("h0")] == [False]
 
 
+async def test_a_verdict_given_before_the_view_hung_is_not_repeated_for_ever() -> None:
+    async with a_pair() as pair:
+        pair.owner.slots.hang()
+        await asyncio.sleep(20)
+        pair.witness.slots.hang()
+
+        at_once = await pair.looking.sightings("h0")
+        await asyncio.sleep(20)
+        later = await pair.looking.sightings("h0")
+
+        assert [sighting.dead for sighting in at_once] == [True]
+        assert [(sighting.dead, sighting.witness_sound) for sighting in later] == [(False, False)]
+
+
 async def test_poison_empties_a_host_that_still_reaches_storage_within_seconds() -> None:
     async with a_pair() as pair:
         await pair.runs("vm-1")

@@ -121,6 +121,18 @@ def test_one_unsound_scan_begins_every_window_anew(blind: Scan) -> None:
     assert not is_dead(healed)
 
 
+def test_what_was_seen_before_a_scan_that_hangs_is_soon_no_answer_any_more() -> None:
+    last_look = T_DEAD + POLL
+    observer = watched(an_owner(), until=last_look)
+    view_age_max = bounds.view_age_max(bounds.FAST)
+
+    in_time = observer.told(observer.scanned_at + view_age_max - 0.001)  # type: ignore[operator]
+    too_late = observer.told(observer.scanned_at + view_age_max + 0.001)  # type: ignore[operator]
+
+    assert [(each.dead, each.witness_sound) for each in in_time] == [(True, True)]
+    assert [(each.dead, each.witness_sound) for each in too_late] == [(False, False)]
+
+
 def test_an_observer_that_was_away_begins_anew() -> None:
     observer = watched(an_owner(), until=3.0)
 
