@@ -5,8 +5,11 @@ A failure ends one task and not the loop: the row stays open, and the next round
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId
 from mainstay_controller.domain.records import Incident
@@ -36,11 +39,11 @@ class Desk:
     cloud: Cloud
     _incidents: set[IncidentId] = field(default_factory=set)
     _decisions: set[DecisionId] = field(default_factory=set)
-    _doors: dict[HostId, asyncio.Semaphore] = field(init=False)
+    _doors: dict[HostId, Door] = field(init=False)
     _endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
-        self._doors = defaultdict(lambda: asyncio.Semaphore(self.cloud.settings.starts_per_host_max))
+        self._doors = defaultdict(lambda: Door(self.cloud.settings.starts_per_host_max))
         self._endings = Endings(self.cloud)
 
     async def run(self) -> None:
@@ -81,23 +84,58 @@ class Desk:
                 async for batch in begin_wave(self.cloud, self._decisions):
                     for turn in batch:
                         self._decisions.add(turn.decision.id)
-                        hands.adopt(self._restart(turn), f"restart of {turn.vm.name}")
+                        door = self._doors[HostId(str(turn.vm.host_id))]
+                        hands.adopt(self._restart(turn, door, door.join_the_line()), f"restart of {turn.vm.name}")
             except LATER as error:
                 log.info("decisions are looked at again", error=str(error))
             except Exception:
                 log.exception("planning restarts failed; it is tried again")
             await self.cloud.fleet.bells.next(DECISIONS, after=rung, within_seconds=ROUND_SECONDS)
 
-    async def _restart(self, turn: Turn) -> None:
+    async def _restart(self, turn: Turn, door: Door, place: Place) -> None:
         """In order of their turns, so many at a time on one host."""
         try:
-            async with self._doors[HostId(str(turn.vm.host_id))]:
+            async with door.passing(place):
                 ending = await order_restart(turn, self.cloud)
             await self._endings.write(ending)
         except LATER as error:
             log.info("restart is looked at again", vm=turn.vm.id, error=str(error))
         finally:
             self._decisions.discard(turn.decision.id)
+
+
+Place: TypeAlias = "asyncio.Future[None]"
+
+
+class Door:
+    """So many may pass at a time, in the order in which they joined the line, whichever task happens to run first."""
+
+    def __init__(self, at_once_max: int) -> None:
+        self._free = at_once_max
+        self._line: deque[Place] = deque()
+
+    def join_the_line(self) -> Place:
+        place: Place = asyncio.get_running_loop().create_future()
+        self._line.append(place)
+        self._let_in()
+        return place
+
+    @asynccontextmanager
+    async def passing(self, place: Place) -> AsyncIterator[None]:
+        try:
+            await place
+            yield
+        finally:
+            if place.done() and not place.cancelled():
+                self._free += 1
+            self._let_in()
+
+    def _let_in(self) -> None:
+        while self._free and self._line:
+            place = self._line.popleft()
+            if not place.cancelled():
+                self._free -= 1
+                place.set_result(None)
 
 
 class Endings:
