@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.membership import Balance, bury_the_dead, living, renew
+from mainstay_controller.operations.membership import Balance, bury_the_dead, living, miss_no_more, renew
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
 
@@ -24,9 +24,10 @@ async def keep_membership(cloud: Cloud) -> None:
     while True:
         try:
             await bury_the_dead(cloud)
-            alive = {row.id for row in await living(cloud)}
-            if alive != watched:
+            alive = {row.id: row for row in await living(cloud)}
+            if set(alive) != watched:
                 await adopt_hosts(cloud)
+                await miss_no_more(alive.values(), cloud)
                 watched = set(alive)
             await balance.strike(cloud)
         except (Stale, OutcomeUnknown, Unreachable) as error:

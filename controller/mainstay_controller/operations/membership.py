@@ -5,6 +5,7 @@ controller that finds its row in another's hands, or its epoch passed, ends itse
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -85,9 +86,19 @@ async def bury_the_dead(cloud: Cloud) -> None:
         try:
             async with cloud.store.transaction() as store:
                 await store.controllers.swap(row, replace(row, state=DOWN, epoch=row.epoch + 1, agents_held=0))
-                await cloud.journal.alert(store, AlertType.MANAGEMENT_NODE, subject, dedupe_key=f"controller:{row.id}")
+                await cloud.journal.alert(store, AlertType.MANAGEMENT_NODE, subject, dedupe_key=alert_key(row))
         except Stale:
             continue  # it renewed after all, or another was first
+
+
+async def miss_no_more(alive: Iterable[Controller], cloud: Cloud) -> None:
+    """Raises Stale when an alert changed in the same moment."""
+    for row in alive:
+        await cloud.journal.resolve(cloud.store, alert_key(row))
+
+
+def alert_key(row: Controller) -> str:
+    return f"controller:{row.id}"
 
 
 async def living(cloud: Cloud) -> list[Controller]:
