@@ -15,7 +15,10 @@ from mainstay_controller.domain.states import HostState
 
 def why_nowhere(demand: Demand, snapshot: Snapshot, pools: Mapping[PoolId, StoragePool]) -> str:
     near = [host for host in snapshot.hosts if demand.pool_ids <= host.pool_ids]
-    if not demand.pool_ids or any(host.state is HostState.UP for host in near):
+    up, tried = [host for host in near if host.state is HostState.UP], dict(demand.avoid)
+    if up and all(host.id in tried for host in up):
+        return "every host that could take it has failed to start it"
+    if up or not demand.pool_ids:
         return "no host has room"
     if not near:
         return "no host reaches its disk"
