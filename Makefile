@@ -1,5 +1,5 @@
 # Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
-.PHONY: demo test test-clients galera check lab bench bench-scale prove simulate states reference proto
+.PHONY: demo test galera check lab bench bench-scale prove simulate states reference proto
 BIN := .venv/bin
 SCHEDULES ?= 1000
 SEED_FROM ?= 0
@@ -12,10 +12,6 @@ test: ## all that CI runs: quick tests on both cores, then the real hypervisors 
 	@packaging/bootstrap test
 	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
 	$(BIN)/pytest -m "lab and not client and not cluster" --ignore-glob='tests/lab/test_*.py'
-
-test-clients: ## cloudstack-go, built from the Go module proxy, against a running controller; minutes at first
-	@packaging/bootstrap test
-	$(BIN)/pytest -m client
 
 stories: ## what is told of whole clouds on real hosts, ten minutes of kills and cuts
 	@packaging/bootstrap test

@@ -81,8 +81,10 @@ def pattern_of(form: str) -> re.Pattern[str]:
 
 def _value(name: str, said: str, spec: CloudSpec, mark: Mark) -> object:
     match name:
-        case "hosts":
-            return _several(name, said, spec.hosts, mark)
+        case "machines" if said != "all hosts":
+            return _several(name, said, [*spec.hosts, *spec.controller_names], mark)
+        case "hosts" | "machines":
+            return _several("hosts", said, spec.hosts, mark)
         case "host" | "other":
             return _one(name, said, spec.hosts, mark)
         case "guests":

@@ -103,28 +103,18 @@ def bmc_wired(cloud: StoryCloud, host: str, other: str) -> None:
 # --- the network ------------------------------------------------------------------------------------------------------
 
 
-@verb("cut {machine} off the network")
-def cut_off(cloud: StoryCloud, machine: str) -> None:
-    cloud.network.cut(machine, EVERYBODY)
-    cloud.network.cut(EVERYBODY, machine)
+@verb("cut {machines} off the network")
+def cut_off(cloud: StoryCloud, machines: Names) -> None:
+    for machine in machines:
+        cloud.network.cut(machine, EVERYBODY)
+        cloud.network.cut(EVERYBODY, machine)
 
 
-@verb("bring {machine} back to the network")
-def bring_back(cloud: StoryCloud, machine: str) -> None:
-    cloud.network.heal(machine, EVERYBODY)
-    cloud.network.heal(EVERYBODY, machine)
-
-
-@verb("cut all hosts off the network")
-def cut_all(cloud: StoryCloud) -> None:
-    for host in cloud.spec.hosts:
-        cut_off(cloud, host)
-
-
-@verb("bring all hosts back to the network")
-def bring_all_back(cloud: StoryCloud) -> None:
-    for host in cloud.spec.hosts:
-        bring_back(cloud, host)
+@verb("bring {machines} back to the network")
+def bring_back(cloud: StoryCloud, machines: Names) -> None:
+    for machine in machines:
+        cloud.network.heal(machine, EVERYBODY)
+        cloud.network.heal(EVERYBODY, machine)
 
 
 @verb("cut {machine} from {peer}")
