@@ -1,5 +1,5 @@
 # Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
-.PHONY: demo test galera check lab bench bench-scale prove simulate states reference proto
+.PHONY: demo test galera check lab bench prove simulate states reference proto
 BIN := .venv/bin
 SCHEDULES ?= 1000
 SEED_FROM ?= 0
@@ -8,14 +8,10 @@ demo: ## a cloud of simulated hosts to hurt
 	@packaging/bootstrap demo
 	@$(BIN)/mainstay demo up
 
-test: ## all that CI runs: quick tests on both cores, then the real hypervisors one after another
+test: ## all that CI runs: quick tests, then those on real hypervisors
 	@packaging/bootstrap test
 	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
-	$(BIN)/pytest -m "lab and not client and not cluster" --ignore-glob='tests/lab/test_*.py'
-
-stories: ## what is told of whole clouds on real hosts, ten minutes of kills and cuts
-	@packaging/bootstrap test
-	$(BIN)/pytest tests/lab
+	$(BIN)/pytest -m "lab and not client and not cluster" -n 2 --dist worksteal
 
 galera: ## a MariaDB cluster of three nodes, one of which is killed under load
 	@packaging/bootstrap test

@@ -74,4 +74,4 @@ async def test_a_host_that_lost_both_networks_has_no_old_copies_when_they_heal(c
     await runs(cloud, guest, not_on=host)
     decision = await decided(cloud, guest, rule="host-died")
     assert proof_of(decision)["kind"] == "lease-expired"
-    was_ordered_in_time(decision, renewals.last_of(host))
+    was_ordered_in_time(decision, renewals, host)

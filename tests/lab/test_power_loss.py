@@ -30,6 +30,6 @@ async def test_guests_of_a_host_without_power_run_elsewhere(cloud: LabCloud) -> 
         decision = await decided(cloud, guest, rule="host-died")
         assert proof_of(decision)["kind"] == "lease-expired"
         assert len(witnesses_of(decision)) >= 2
-        was_ordered_in_time(decision, renewals.last_of(host))
+        was_ordered_in_time(decision, renewals, host)
     assert "does not ask for HA" in str((await is_stopped(cloud, plain))["stopreason"])
     assert (await decided(cloud, plain, rule="ha-off"))["outcome"] == "LeftStopped"
