@@ -24,7 +24,7 @@ async def open_store(url: str) -> SqlStore:
     """Connect, migrate to the newest schema, and return the store."""
     engine = make_engine(url)
     await migrate(engine)
-    return SqlStore(engine)
+    return SqlStore(engine, readers=make_readers(url))
 
 
 def make_engine(url: str) -> AsyncEngine:
@@ -33,6 +33,18 @@ def make_engine(url: str) -> AsyncEngine:
     if dialect == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", begin_immediate)
+    return engine
+
+
+def make_readers(url: str) -> AsyncEngine | None:
+    """For SQLite, connections that only read and stay in autocommit: to turn one to that and back costs as much as what is read, since
+    each word to the file's thread is a switch of threads.  Servers lend theirs without such words; None."""
+    if sa.make_url(url).get_backend_name() != "sqlite":
+        return None
+    engine = create_async_engine(
+        url, **OPTIONS["sqlite"], isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, pool_reset_on_return=None
+    )
+    sa.event.listen(engine.sync_engine, "connect", prepare_sqlite)
     return engine
 
 

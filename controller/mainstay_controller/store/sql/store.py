@@ -37,8 +37,12 @@ class LostToARival(Stale):
 class SqlStore:
     """All repositories on one engine; made by `store.sql.engine.open_store`."""
 
-    def __init__(self, engine: AsyncEngine, connection: AsyncConnection | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, connection: AsyncConnection | None = None, *, readers: AsyncEngine | None = None
+    ) -> None:
+        """`readers`: connections that are in autocommit already; without them those of `engine` are put there."""
         self.engine = engine
+        self._readers = readers or engine.execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
         self._writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
@@ -46,10 +50,10 @@ class SqlStore:
     async def transaction(self) -> AsyncIterator[SqlStore]:
         if self._connection is not None:
             raise RuntimeError("transactions do not nest")
-        async with self._alone(), self._connected() as connection:
+        async with self._alone(), self._connected(self.engine) as connection:
             with told_plainly():
                 await connection.begin()
-            yield SqlStore(self.engine, connection)
+            yield SqlStore(self.engine, connection, readers=self._readers)
             await commit(connection)
 
     @asynccontextmanager
@@ -58,14 +62,14 @@ class SqlStore:
             with told_plainly():
                 yield self._connection
             return
-        async with self._connected() as connection:
+        async with self._connected(self._readers) as connection:
             with told_plainly():
-                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+                yield connection
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         with told_plainly():
-            connection = await self.engine.connect()
+            connection = await engine.connect()
         try:
             yield connection
         finally:
@@ -101,6 +105,7 @@ class SqlStore:
         return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).replace(tzinfo=UTC)
 
     async def close(self) -> None:
+        await self._readers.dispose()
         await self.engine.dispose()
 
     def __getattr__(self, name: str) -> Any:
