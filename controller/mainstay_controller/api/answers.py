@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Generic, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from mainstay_controller.api.parameters import note_of, split_notes, wire_name
 from mainstay_controller.domain.records import Job, Json
@@ -97,14 +98,18 @@ def fields_of(view: type) -> tuple[ViewField, ...]:
     return tuple(_field(field.name, hints[field.name]) for field in fields(view))
 
 
+PLAIN = frozenset({NoneType, bool, int, float, str})
+"""Most of a long list: looked up and not matched, since that takes a third of its time."""
+
+
 def to_wire(value: object) -> Json:
     """What JSON and XML are written from: dictionaries, lists, text, numbers and truths."""
+    if type(value) in PLAIN:
+        return cast(Json, value)
     match value:
-        case None | bool() | int() | float():
-            return value
         case StrEnum():
             return value.value
-        case str():
+        case int() | float() | str():
             return value
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
