@@ -68,6 +68,7 @@ class Charge:
         self.hypervisor_responds = True
         self.pools_in_force: PoolOrders | None = None
         self.watched_until: dict[str, float] = {}  # hosts that the controller suspects
+        self.watch_ordered = asyncio.Event()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def guest_lock(self, vm_id: str) -> asyncio.Lock:

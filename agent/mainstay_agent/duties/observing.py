@@ -25,6 +25,7 @@ async def probe_host(charge: Charge, order: ProbeHost, deadline: Deadline) -> An
 
 def watch_host(charge: Charge, order: WatchHost) -> Outcome:
     charge.watched_until[order.host_id] = charge.clock.monotonic() + order.until_seconds
+    charge.watch_ordered.set()
     return DONE
 
 
@@ -37,13 +38,16 @@ async def poison_host(charge: Charge, order: PoisonHost) -> Outcome:
 
 
 async def tell_sightings(charge: Charge) -> None:
-    """For ever: on every tick, what we see of the hosts under suspicion."""
+    """For ever: on every tick, what we see of the hosts under suspicion.  While there are none it sleeps."""
     while True:
+        if not charge.watched_until:
+            charge.watch_ordered.clear()
+            await charge.watch_ordered.wait()
         pools = charge.book.pools
         await charge.clock.sleep(pools.profile.poll_seconds if pools else charge.settings.look_seconds)
         now = charge.clock.monotonic()
         charge.watched_until = {host: until for host, until in charge.watched_until.items() if until > now}
-        for host_id in charge.watched_until:
+        for host_id in tuple(charge.watched_until):  # others may come while we ask
             await _tell_sightings_of(charge, host_id)
 
 

@@ -24,6 +24,7 @@ from mainstay_proto.messages import (
     ReportRequest,
     RunState,
     Sightings,
+    SlotSighting,
     StartGuest,
     StopCause,
     StopGuest,
@@ -289,3 +290,24 @@ async def test_a_command_for_a_host_of_others_is_refused() -> None:
 
         result = site.end().last(CommandResult)
         assert (result.command_id, result.state, result.code) == ("stray", RunState.REFUSED, "no-such-host")
+
+
+async def test_a_watch_ordered_while_another_is_told_of_breaks_nothing() -> None:
+    async with a_site("h1", "h2", "h3") as site:
+        area = site.areas["h1"]
+        ships, slow = area.sightings, asyncio.Event()
+
+        async def after_a_while(host_id: str | None = None) -> tuple[SlotSighting, ...]:
+            slow.set()
+            await asyncio.sleep(0.3)
+            return await ships(host_id)
+
+        area.sightings = after_a_while  # type: ignore[method-assign]
+        await site.order("h1", WatchHost(host_id="h2", until_seconds=30))
+        await slow.wait()
+
+        await site.order("h1", WatchHost(host_id="h3", until_seconds=30))
+        site.end().forget()
+        await asyncio.sleep(2)
+
+        assert {seen.host_id for told in site.end().all(Sightings) for seen in told.sightings} == {"h2", "h3"}
