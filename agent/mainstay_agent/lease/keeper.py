@@ -353,7 +353,10 @@ class Keeper:
 
     def _changed(self, pool_id: str, change: Callable[[Tenure], Tenure]) -> Keeper:
         tenure = self.tenure(pool_id)
-        return self if tenure is None else self._with(change(tenure))
+        if tenure is None:
+            return self
+        changed = change(tenure)
+        return self if changed is tenure else self._with(changed)
 
     def _with(self, tenure: Tenure) -> Keeper:
         tenures = tuple(tenure if each.pool_id == tenure.pool_id else each for each in self.tenures)
