@@ -4,6 +4,7 @@ The rate error is relative and constant for a run; what the protocol allows is r
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from tests.kit.simulation.loop import sim_loop
@@ -37,11 +38,12 @@ async def pause(seconds: float) -> None:
     """asyncio.sleep without what it does for debugging."""
     loop = sim_loop()
     done = loop.create_future()
-    handle = loop.call_later(max(0.0, seconds), _wake, done)
+    handle = loop.call_at(loop._virtual_now + max(0.0, seconds), _wake, done)
     try:
         await done
-    finally:
+    except asyncio.CancelledError:
         handle.cancel()
+        raise
 
 
 def _wake(done: object) -> None:

@@ -29,6 +29,8 @@ class Trouble:
     away: bool = False
     latency_seconds: float = 0.0
     lost_acknowledgements: float = 0.0  # chance that a commit happens and nobody is told
+    fatal_call: int = 0  # the so-manieth call from now is its client's last; 0: none is
+    die: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class SimulatedStore(MemoryStore):
     async def touch(self, what: str) -> None:
         if not is_of_the_living():
             raise Unreachable("this process is dead")
+        for trouble in self._troubles:
+            self._come_closer_to_death(trouble)
         chance = self._database.chance
         seconds = sum(
             chance.uniform(0, trouble.latency_seconds) for trouble in self._troubles if trouble.latency_seconds
@@ -62,6 +66,13 @@ class SimulatedStore(MemoryStore):
             raise Unreachable("the database does not answer")
         if seconds or chance.random() < WAIT_CHANCE:
             await pause(seconds or chance.uniform(0, WAIT_SECONDS))
+
+    def _come_closer_to_death(self, trouble: Trouble) -> None:
+        if trouble.fatal_call:
+            trouble.fatal_call -= 1
+            if not trouble.fatal_call:
+                trouble.die()
+                raise Unreachable("this process is dead")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:

@@ -384,6 +384,21 @@ def controller_killed(scene: Scene) -> Happening:
     return scene.once(f"{name} is killed", lambda cloud: _kill(cloud.controllers[name].process))
 
 
+def controller_dies_at_a_call(scene: Scene) -> Happening:
+    """Between two lines of whatever it is doing: at one of its next calls to the database, which is not carried out."""
+    name, calls = scene.controller(), scene.chance.choice((1, 3, 10, 30, 100))
+
+    def aim(cloud: SimulatedCloud) -> None:
+        way = cloud.controllers[name].way_to_database
+        way.die = lambda: _kill(cloud.controllers[name].process)
+        way.fatal_call = calls
+
+    def spare(cloud: SimulatedCloud) -> None:
+        cloud.controllers[name].way_to_database.fatal_call = 0
+
+    return scene.lasts(f"{name} dies at call {calls} to the database", aim, spare, 5.0, 20.0)
+
+
 def controller_away(scene: Scene) -> Happening:
     """Killed, and not started again for a while."""
     name = scene.controller()
@@ -395,12 +410,14 @@ def controller_away(scene: Scene) -> Happening:
 
 
 def wall_clock_jumps(scene: Scene) -> Happening:
-    host, seconds = scene.host(), scene.chance.choice((-86400.0, -60.0, 60.0, 86400.0))
+    who = scene.chance.choice((scene.host(), scene.controller()))
+    seconds = scene.chance.choice((-86400.0, -60.0, 60.0, 86400.0))
 
     def jump(cloud: SimulatedCloud) -> None:
-        cloud.machines[host].clock.wall_error_seconds += seconds
+        machine = cloud.machines[who] if who in cloud.machines else cloud.controllers[who]
+        machine.clock.wall_error_seconds += seconds
 
-    return scene.once(f"the wall clock of {host} jumps by {seconds:g} s", jump)
+    return scene.once(f"the wall clock of {who} jumps by {seconds:g} s", jump)
 
 
 # --- power controllers ----------------------------------------------------------------------------------------------------
@@ -421,6 +438,17 @@ def bmc_manner(scene: Scene) -> Happening:
     )
 
 
+def bmc_of_another(scene: Scene) -> Happening:
+    """Cabled to the wrong machine: it tells of that one's power, and switches that one off."""
+    host, other = scene.host(), scene.host()
+
+    def swap(cloud: SimulatedCloud) -> None:
+        bmcs = cloud.world.bmcs
+        bmcs[host], bmcs[other] = bmcs[other], bmcs[host]
+
+    return scene.lasts(f"the BMCs of {host} and {other} are swapped", swap, swap, 10.0, 60.0)
+
+
 def bmc_slow(scene: Scene) -> Happening:
     host, seconds = scene.host(), scene.chance.choice((2.0, 8.0))
 
@@ -439,13 +467,23 @@ def bmc_slow(scene: Scene) -> Happening:
 # --- the database -----------------------------------------------------------------------------------------------------------
 
 
-def _database(name: str, at: Callable[[SimulatedCloud], Trouble], trouble: Trouble, scene: Scene) -> Happening:
+def _database(
+    name: str,
+    at: Callable[[SimulatedCloud], Trouble],
+    trouble: Trouble,
+    scene: Scene,
+    low: float = 1.0,
+    high: float = 40.0,
+) -> Happening:
     def set_trouble(cloud: SimulatedCloud, trouble: Trouble) -> None:
         place = at(cloud)
         place.away, place.latency_seconds = trouble.away, trouble.latency_seconds
         place.lost_acknowledgements = trouble.lost_acknowledgements
 
-    return scene.lasts(name, lambda cloud: set_trouble(cloud, trouble), lambda cloud: set_trouble(cloud, Trouble()))
+    calm = Trouble()
+    return scene.lasts(
+        name, lambda cloud: set_trouble(cloud, trouble), lambda cloud: set_trouble(cloud, calm), low, high
+    )
 
 
 def database_away(scene: Scene) -> Happening:
@@ -463,6 +501,18 @@ def commits_unacknowledged(scene: Scene) -> Happening:
     trouble = Trouble(lost_acknowledgements=share)
     return _database(
         f"{share:.0%} of commits are not acknowledged", lambda cloud: cloud.database.trouble, trouble, scene
+    )
+
+
+def database_fails_over(scene: Scene) -> Happening:
+    """Some seconds of nothing, and whoever was committing when it began or ended is not told."""
+    return _database(
+        "the database fails over",
+        lambda cloud: cloud.database.trouble,
+        Trouble(away=True, lost_acknowledgements=1.0),
+        scene,
+        low=2.0,
+        high=12.0,
     )
 
 

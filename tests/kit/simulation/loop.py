@@ -31,13 +31,44 @@ class TimeStandsStill(RuntimeError):
     """Something is done again and again, and never waits."""
 
 
+class LightHandle(asyncio.Handle):
+    """Without what asyncio's does for its debug mode."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Callable[..., object], args: Any, loop: SimulationLoop, context: contextvars.Context | None
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback, self._args = _nothing, ()
+
+
+class LightTimer(LightHandle):
+    __slots__ = ("at",)
+    at: float
+
+    def when(self) -> float:
+        return self.at
+
+
+def _nothing() -> None: ...
+
+
 class SimulationLoop(VirtualTimeLoop):
     """asyncio's loop with its heart replaced: `_run_once` is where order and time are decided."""
 
     def __init__(self, chance: Random) -> None:
         super().__init__()
         self._chance = chance
-        self._later: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._later: list[tuple[float, int, asyncio.Handle]] = []
         self._due: list[asyncio.Handle] = []
         self._timers = itertools.count()
         self.tasks_made = itertools.count()
@@ -48,7 +79,7 @@ class SimulationLoop(VirtualTimeLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = LightHandle(callback, args, self, context)
         self._due.append(handle)
         return handle
 
@@ -60,21 +91,20 @@ class SimulationLoop(VirtualTimeLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle: Any = LightTimer(callback, args, self, context)
+        handle.at = when
         heapq.heappush(self._later, (when, next(self._timers), handle))
-        return handle
+        timer: asyncio.TimerHandle = handle
+        return timer
 
     def of_nobody_later(self, delay: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """What happens whoever is stopped or dead by then."""
         return self.call_at(self._virtual_now + delay, callback, *args, context=_NOBODY)
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is thrown away when its time comes."""
-
     def _run_once(self) -> None:
         later = self._later
         if not self._due:
-            while later and later[0][2].cancelled():
+            while later and later[0][2]._cancelled:
                 heapq.heappop(later)
             if not later:
                 raise NothingWillHappen

@@ -47,12 +47,15 @@ ALPHABET: Mapping[Letter, int] = {
     faults.leased_killed: 3,
     faults.controller_stopped: 3,
     faults.controller_killed: 4,
+    faults.controller_dies_at_a_call: 4,
     faults.controller_away: 3,
     faults.wall_clock_jumps: 1,
     faults.bmc_manner: 4,
+    faults.bmc_of_another: 2,
     faults.bmc_slow: 2,
     faults.database_away: 2,
     faults.database_slow: 2,
+    faults.database_fails_over: 2,
     faults.commits_unacknowledged: 2,
     faults.controller_without_database: 2,
     users.deploys: 3,
@@ -62,6 +65,89 @@ ALPHABET: Mapping[Letter, int] = {
     users.destroys: 2,
     users.migrates: 6,
 }
+
+THEMES: tuple[tuple[Letter, ...], ...] = (
+    (  # one host between life and death
+        faults.host_cut_off,
+        faults.host_deaf,
+        faults.host_mute,
+        faults.pool_hangs,
+        faults.pool_fails,
+        faults.host_isolated,
+        faults.host_stalls,
+        faults.leased_stopped,
+        faults.leased_killed,
+        faults.kills_hang,
+        faults.slow_slots,
+        faults.stale_slots,
+        faults.slot_writes_fail,
+        faults.power_lost,
+        faults.host_reset,
+    ),
+    (  # proof, and who lies
+        faults.host_cut_off,
+        faults.host_isolated,
+        faults.pool_hangs,
+        faults.pool_stands_still,
+        faults.stale_slots,
+        faults.power_lost,
+        faults.bmc_manner,
+        faults.bmc_of_another,
+        faults.bmc_slow,
+        faults.controller_cut_off,
+        faults.controller_killed,
+        faults.controller_dies_at_a_call,
+        faults.neighbours_cut,
+    ),
+    (  # holds: storage away for all, controllers coming and going
+        faults.pool_stands_still,
+        faults.pool_refuses_all,
+        faults.pool_hangs,
+        faults.host_cut_off,
+        faults.controller_killed,
+        faults.controller_stopped,
+        faults.controller_cut_off,
+        faults.power_lost,
+    ),
+    (  # guests and their hypervisors
+        faults.daemon_hangs,
+        faults.events_lost,
+        faults.starts_fail,
+        faults.guest_crashes,
+        faults.guest_shuts_down,
+        faults.outsider_destroys,
+        faults.agent_killed,
+        faults.agent_stopped,
+        faults.leased_killed,
+        faults.power_lost,
+        faults.pool_hangs,
+        users.stops,
+        users.starts,
+    ),
+    (  # users and controllers
+        users.deploys,
+        users.starts,
+        users.stops,
+        users.reboots,
+        users.destroys,
+        users.migrates,
+        faults.migration_acks_lost,
+        faults.controller_killed,
+        faults.controller_dies_at_a_call,
+        faults.controller_away,
+        faults.controller_stopped,
+        faults.controller_without_database,
+        faults.database_away,
+        faults.database_slow,
+        faults.database_fails_over,
+        faults.commits_unacknowledged,
+        faults.way_cut,
+        faults.bad_weather,
+        faults.power_lost,
+        faults.daemon_hangs,
+    ),
+)
+"""Letters that have to do with each other; drawn by the weights of the alphabet."""
 
 
 def plan_of(seed: int) -> Plan:
@@ -81,6 +167,7 @@ def plan_of(seed: int) -> Plan:
         hosts=hosts,
         controllers=controllers,
         vms=vms,
+        profile=chance.choice(("fast", "fast", "fast", "standard")),
         fence_policy=chance.choice(("keep", "keep", "fence")),
         bmcs=chance.random() < 0.5,
         clock_rates=tuple(_rate(chance) for _ in range(2 * hosts + controllers)),
@@ -94,15 +181,20 @@ def _rate(chance: Random) -> float:
 
 
 def _happenings(scene: Scene) -> list[Happening]:
-    """From calm to stormy; often a few that have one thing in common, close together."""
+    """From calm to stormy, mostly with one theme and about few hosts, so that faults meet each other's consequences; sometimes all at once."""
     chance = scene.chance
-    letters, weights = list(ALPHABET), list(ALPHABET.values())
-    moments = sorted(chance.uniform(FIRST_AT, LAST_AT) for _ in range(chance.choice((1, 2, 3, 4, 6, 9, 14))))
+    weights = {letter: weight for letter, weight in ALPHABET.items() if letter in _theme(chance)}
+    moments = sorted(chance.uniform(FIRST_AT, LAST_AT) for _ in range(chance.choice((1, 2, 4, 6, 8, 12, 16))))
     if chance.random() < 0.4:
-        first = moments[0]
-        moments = [first + (moment - first) * 0.2 for moment in moments]
-    favourite = replace(scene, hosts=tuple(chance.sample(scene.hosts, chance.choice((1, 2, len(scene.hosts))))))
-    drawn = [
-        (letter := chance.choices(letters, weights)[0], letter(replace(favourite, at=moment))) for moment in moments
-    ]
-    return [replace(happening, kind=letter.__name__) for letter, happening in drawn]
+        moments = [moments[0] + (moment - moments[0]) * 0.25 for moment in moments]
+    few = replace(
+        scene,
+        hosts=tuple(chance.sample(scene.hosts, chance.choice((1, 2, len(scene.hosts))))),
+        vms=tuple(chance.sample(scene.vms, chance.choice((1, len(scene.vms))))),
+    )
+    drawn = [(chance.choices(list(weights), list(weights.values()))[0], moment) for moment in moments]
+    return [replace(letter(replace(few, at=moment)), kind=letter.__name__) for letter, moment in drawn]
+
+
+def _theme(chance: Random) -> tuple[Letter, ...]:
+    return chance.choice((*THEMES, tuple(ALPHABET), tuple(ALPHABET)))

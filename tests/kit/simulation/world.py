@@ -82,16 +82,19 @@ class HarshWorld(SimulatedWorld):
     def still(self, pool_id: str) -> None:
         """The pool itself stands still, for everybody."""
         self.still_pools.add(pool_id)
-        for host in self.hosts.values():
-            host.set_storage(StorageCondition.HANGS, pool_id)
+        self._look_at_storage(pool_id)
 
     def move(self, pool_id: str) -> None:
         self.still_pools.discard(pool_id)
         held = self._held_by_pool.pop(pool_id, [])
         for landing in held:
             sim_loop().of_nobody_later(self.chance.uniform(0, 0.01), landing)
+        self._look_at_storage(pool_id)
+
+    def _look_at_storage(self, pool_id: str) -> None:
         for host in self.hosts.values():
-            host.set_storage(StorageCondition.OK, pool_id)
+            assert isinstance(host, HarshHost)
+            host.set_storage(host.own_way_to(pool_id), pool_id)
 
     def _violated(self, vm_id: str, what: str) -> None:
         self.on_violation(f"{vm_id}: {what}")
@@ -132,6 +135,14 @@ class HarshHost(SimulatedHost):
         self.kills_work = asyncio.Event()
         self.kills_work.set()
 
+    def own_way_to(self, pool_id: str) -> StorageCondition:
+        return super().storage(pool_id)
+
+    def storage(self, pool_id: str) -> StorageCondition:
+        """Its own way may be whole, and the pool itself stand still."""
+        own = self.own_way_to(pool_id)
+        return StorageCondition.HANGS if own is StorageCondition.OK and pool_id in self.world.still_pools else own
+
     def power_off(self) -> None:
         if self.powered.is_set():
             self.world.tell(self.host_id, "loses power")
@@ -165,7 +176,7 @@ class HarshHost(SimulatedHost):
     def _end(self, copy: Copy, cause: StopCause, detail: str) -> None:
         was_writing = copy.executes and not self.is_stalled
         disturbed = self._worst_storage(copy.spec.pool_ids) is not StorageCondition.OK
-        if was_writing and (cause is StopCause.VANISHED or (cause is StopCause.CRASHED and disturbed)):
+        if was_writing and (cause is StopCause.VANISHED or disturbed):
             self.world.land_late(copy.spec.pool_ids, self.world.late_write_of(self, copy))
         self.world.on_end(self, copy, cause, detail)
         super()._end(copy, cause, detail)

@@ -16,6 +16,7 @@ class Manner(StrEnum):
     LATE = "late"  # carries the order out and never answers
     IDLE = "idle"  # says done, does nothing, and reports the power as it is
     LYING = "lying"  # says done, does nothing, and reports what was asked for
+    STUCK_OFF = "stuck-off"  # says done, does nothing, and reports Off whatever is so
     BROKEN = "broken"  # answers every request with an error
     POWERLESS = "powerless"  # loses power with its host, and then does not answer
 
@@ -56,6 +57,8 @@ class SimulatedBmc:
 
     async def power(self) -> Power:
         await self._answer()
+        if self.manner is Manner.STUCK_OFF:
+            return Power.OFF
         if self.manner is Manner.LYING and self._claimed is not None:
             return self._claimed
         return Power.ON if self._host.powered.is_set() else Power.OFF
