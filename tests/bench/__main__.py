@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("session_bench", "placement_bench", "lab")
+BENCHES = ("session_bench", "placement_bench", "api_bench", "lab")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from types import NoneType
-from typing import Generic, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from mainstay_controller.api.parameters import note_of, split_notes, wire_name
 from mainstay_controller.domain.records import Job, Json
@@ -35,6 +35,15 @@ class Rows(Generic[V]):
 
     rows: Sequence[V]
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """A view of something that jobs work on: while one does, or waits to, its rows in lists say so."""
+
+    id: str
+    job_id: Annotated[str | None, "the ID of the job that works on it"] = None
+    job_status: Annotated[int | None, "0 while that job is pending"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,22 +6,24 @@ Every list has keyword, page and pagesize; one of owned things also has account,
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from mainstay_controller.api.access import Caller, visible
-from mainstay_controller.api.answers import Rows
+from mainstay_controller.api.answers import Rows, Worked
 from mainstay_controller.api.parameters import Parameter, parameters_of
 from mainstay_controller.api.registry import SINCE, AnswerKind, Handled, summary_of
 from mainstay_controller.api.views import View, class_shown_by
 from mainstay_controller.domain.ids import DomainId
 from mainstay_controller.domain.roles import Role
+from mainstay_controller.domain.states import JobState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Page, Repository, Store, Where, any_of, contains, eq
 
 PAGE_SIZE_MAX = 500
 UNLIMITED = -1
+PENDING_ON_THE_WIRE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class ScopedListing(Listing):
     domain_id: Annotated[DomainId | None, "list only resources of this domain"] = None
     is_recursive: Annotated[bool, "with domainid: also those of its subdomains"] = False
     list_all: Annotated[bool, "list everything the caller may see, not only what their account owns"] = False
+    tags: Annotated[tuple[dict[str, str], ...], "list only what has these tags: tags[0].key, tags[0].value"] = ()
     project_id: Annotated[str | None, "list what belongs to this project; -1: as if it were not said"] = None
 
 
@@ -100,6 +103,7 @@ def listing(
     """A list command.  `shared`: the rows that a caller sees although somebody else owns them."""
     asked_for: type = request
     parameters = parameters_of(asked_for)
+    is_worked = issubclass(class_shown_by(view), Worked)
 
     async def handler(asked: object, caller: Caller, cloud: Cloud) -> Rows[V]:
         assert isinstance(asked, request)
@@ -109,6 +113,8 @@ def listing(
             conditions += (
                 own if shared is None else await _own_or(own, await shared(caller, cloud.store), rows(cloud.store))
             )
+            for tag in asked.tags:
+                conditions.append(await _tagged(tag, cloud.store))
         if asked.keyword:
             conditions.append(contains(keyword, asked.keyword))
         if where is not None:
@@ -116,7 +122,8 @@ def listing(
         found, count = await rows(cloud.store).page(
             *conditions, page=page_of(asked), order_by=order_by, descending=newest_first
         )
-        return Rows(rows=await view(found, caller, cloud), count=count)
+        shown = await view(found, caller, cloud)
+        return Rows(rows=await _with_jobs(shown, cloud.store) if is_worked else shown, count=count)
 
     return Handled(
         name=name,
@@ -129,6 +136,25 @@ def listing(
         handler=handler,
         since=since,
     )
+
+
+async def _with_jobs(shown: Sequence[V], store: Store) -> list[V]:
+    """The oldest pending job of each stands in its row."""
+    ids = [str(getattr(each, "id")) for each in shown]  # noqa: B009
+    pending = await store.jobs.find(eq("state", JobState.PENDING), any_of("instance_id", ids)) if ids else []
+    first = {job.instance_id: job for job in reversed(pending)}
+    return [
+        replace(each, job_id=first[id].id, job_status=PENDING_ON_THE_WIRE) if id in first else each  # type: ignore[type-var]
+        for id, each in zip(ids, shown, strict=True)
+    ]
+
+
+async def _tagged(tag: dict[str, str], store: Store) -> Where:
+    if "key" not in tag:
+        raise InvalidParameter("tags", "each is tags[N].key and, if it matters, tags[N].value")
+    value = [eq("value", tag["value"])] if "value" in tag else []
+    found = await store.tags.find(eq("key", tag["key"]), *value)
+    return any_of("id", sorted({each.resource_id for each in found}))
 
 
 async def _own_or(own: list[Where], shared: list[Where], rows: Repository[R]) -> list[Where]:

@@ -20,6 +20,7 @@ from mainstay_controller.domain.ids import (
     NetworkId,
     OfferingId,
     PodId,
+    PoolId,
     ProjectId,
     TemplateId,
     VmId,
@@ -33,8 +34,9 @@ from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, re
 from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied
+from mainstay_controller.operations.groups import members_of
 from mainstay_controller.operations.resource_limits import check_limits
-from mainstay_controller.store.port import LIVE, eq
+from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,25 @@ class ListVirtualMachines(ScopedListing):
     service_offering_id: Annotated[OfferingId | None, "the ID of the service offering", Filter()] = None
     ha_enable: Annotated[bool | None, "whether it is restarted when its host fails", Filter("ha_enabled")] = None
     key_pair: Annotated[str | None, "the name of its SSH key pair", Filter()] = None
+    iso_id: Annotated[TemplateId | None, "the ID of the ISO it has", Filter()] = None
+    network_id: Annotated[NetworkId | None, "only those with an address in this network"] = None
+    storage_id: Annotated[PoolId | None, "only those with a disk on this storage pool"] = None
+    affinity_group_id: Annotated[AffinityGroupId | None, "only members of this affinity group"] = None
     details: Annotated[tuple[str, ...], "which details to show: all are always shown"] = ()
+
+
+async def _by_what_rows_do_not_say(request: ListVirtualMachines, _caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions: list[Where] = []
+    if request.network_id:
+        given = await cloud.store.ip_addresses.find(eq("network_id", request.network_id))
+        conditions.append(any_of("id", sorted({each.vm_id for each in given if each.vm_id})))
+    if request.storage_id:
+        disks = await cloud.store.volumes.find(eq("pool_id", request.storage_id), LIVE)
+        conditions.append(any_of("id", sorted({each.vm_id for each in disks if each.vm_id})))
+    if request.affinity_group_id:
+        group = await cloud.store.affinity_groups.by_id(request.affinity_group_id)
+        conditions.append(any_of("id", [vm.id for vm in await members_of(group, cloud)]))
+    return conditions
 
 
 list_virtual_machines = listing(
@@ -65,6 +85,7 @@ list_virtual_machines = listing(
     roles=EVERYBODY,
     keyword=("name", "display_name", "instance_name", "state"),
     fixed=(LIVE, eq("type", "User")),
+    where=_by_what_rows_do_not_say,
 )
 
 list_virtual_machines_metrics = listing(
@@ -75,6 +96,7 @@ list_virtual_machines_metrics = listing(
     roles=EVERYBODY,
     keyword=("name", "display_name", "instance_name", "state"),
     fixed=(LIVE, eq("type", "User")),
+    where=_by_what_rows_do_not_say,
 )
 
 

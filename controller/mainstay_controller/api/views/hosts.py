@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.host_ha import HostHaView, host_ha
 from mainstay_controller.api.views.out_of_band import OutOfBandView, out_of_band
 from mainstay_controller.api.views.related import by_ids, names_of
@@ -22,12 +23,11 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostView:
+class HostView(Worked):
     """`leased_pools`: ids of the pools on which it has a valid lease, by its last word, so that it takes guests whose disks lie there."""
 
     wire_key: ClassVar[str] = "host"
 
-    id: str
     name: str
     state: str
     resource_state: str

@@ -10,6 +10,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.related import names_of
 from mainstay_controller.domain.records import StoragePool
 from mainstay_controller.operations.cloud import Cloud
@@ -17,12 +18,11 @@ from mainstay_controller.store.port import LIVE, any_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoragePoolView:
+class StoragePoolView(Worked):
     """`has_leases`: whether lease expiry is a proof for guests on it, so that they restart without a power controller."""
 
     wire_key: ClassVar[str] = "storagepool"
 
-    id: str
     name: str
     zone_id: str
     zone_name: str | None

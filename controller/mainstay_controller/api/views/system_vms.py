@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.related import names_of
 from mainstay_controller.domain.ids import NicId
 from mainstay_controller.domain.records import Nic, Vm
@@ -20,10 +21,9 @@ NO_NIC = Nic(id=NicId(""), mac="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystemVmView:
+class SystemVmView(Worked):
     wire_key: ClassVar[str] = "systemvm"
 
-    id: str
     name: str
     state: str
     system_vm_type: str
@@ -51,10 +51,9 @@ class SystemVmView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouterView:
+class RouterView(Worked):
     wire_key: ClassVar[str] = "router"
 
-    id: str
     name: str
     state: str
     role: str = "VIRTUAL_ROUTER"

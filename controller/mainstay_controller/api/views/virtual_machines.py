@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.groups import TagView, tags_of
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import AffinityGroup, Nic, Template, Vm
@@ -42,12 +43,11 @@ class GroupOfVmView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VmView:
+class VmView(Worked):
     """`stop_reason` and `epoch` are ours: why it does not run, and how often it was ordered to start."""
 
     wire_key: ClassVar[str] = "virtualmachine"
 
-    id: str
     name: str
     display_name: str
     instance_name: str | None

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import DiskOffering, Volume
 from mainstay_controller.operations.cloud import Cloud
@@ -15,10 +16,9 @@ from mainstay_controller.operations.disk_offerings import GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeView:
+class VolumeView(Worked):
     wire_key: ClassVar[str] = "volume"
 
-    id: str
     name: str
     type: str
     state: str
