@@ -14,8 +14,8 @@ from mainstay_cli.lab.tapes import Record, last_record, read_tape
 from mainstay_cli.lab.waiting import until
 from mainstay_runtime.tasks import all_of
 
-WORD_DEADLINE_SECONDS = 60.0
-DEADLINE_SECONDS = 90.0
+WORD_DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 120.0
 
 
 # --- tapes ------------------------------------------------------------------------------------------------------------

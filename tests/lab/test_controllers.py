@@ -13,7 +13,7 @@ from tests.lab.sights import boots_again, boots_on, decided, deployed, runs
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="session")]
 
-MOMENT_DEADLINE_SECONDS = 90.0
+MOMENT_DEADLINE_SECONDS = 120.0
 MOMENTS = (
     "Up -> Alert",
     "Suspected -> Investigating",

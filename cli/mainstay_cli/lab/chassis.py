@@ -17,8 +17,8 @@ from mainstay_cli.lab.parts import SOURCES
 from mainstay_cli.lab.processes import child_of, send
 from mainstay_runtime.errors import DeadlineExceeded
 
-BOOT_DEADLINE_SECONDS = 30.0
-OFF_DEADLINE_SECONDS = 10.0
+BOOT_DEADLINE_SECONDS = 90.0
+OFF_DEADLINE_SECONDS = 60.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _UNSHARE = ("unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--mount-proc")
 

@@ -30,8 +30,8 @@ from mainstay_runtime.tasks import all_of
 
 LEASED, AGENT = "mainstay-leased", "mainstay-agent"
 API_PORT, AGENT_PORT = 8080, 8250
-CONTROLLER_START_SECONDS = 30.0
-HOSTS_UP_SECONDS = 30.0
+CONTROLLER_START_SECONDS = 90.0
+HOSTS_UP_SECONDS = 120.0
 CAPACITY = {"cpus": 8, "cpu_mhz": 2000, "memory_mib": 2048}
 BLANK_TAPE = "blank.raw"
 DISK = re.compile(r"/srv/(\w+)/([\w.-]+\.raw)")

@@ -26,8 +26,8 @@ from mainstay_runtime.clock import SystemRng
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.tasks import all_of
 
-ROOM_DEADLINE_SECONDS = 15.0
-DOWN_DEADLINE_SECONDS = 20.0
+ROOM_DEADLINE_SECONDS = 60.0
+DOWN_DEADLINE_SECONDS = 60.0
 PROBE_DEADLINE_SECONDS = 120.0
 
 

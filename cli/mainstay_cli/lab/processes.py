@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mainstay_runtime.errors import DeadlineExceeded, MainstayError
 
-COMMAND_DEADLINE_SECONDS = 30.0
+COMMAND_DEADLINE_SECONDS = 60.0
 
 
 class CommandFailed(MainstayError):

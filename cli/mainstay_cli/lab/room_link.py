@@ -10,7 +10,7 @@ from pathlib import Path
 from mainstay_cli.lab.bmc import Mood
 from mainstay_runtime.errors import MainstayError, Unavailable
 
-ANSWER_DEADLINE_SECONDS = 45.0
+ANSWER_DEADLINE_SECONDS = 100.0
 
 
 class RoomRefused(MainstayError):
