@@ -80,7 +80,7 @@ async def retire(cloud: LabCloud, guest: Guest) -> None:
 
 
 async def libvirts_words(host: LabHost) -> Path:
-    listener = ["stdbuf", "-oL", "virsh", "event", "--all", "--loop", "--event", "lifecycle", "--timestamp"]
+    listener = ["stdbuf", "-oL", "virsh", "event", "--loop", "--event", "lifecycle", "--timestamp"]
     return (await host.spawn(listener, name="events")).log
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from mainstay_cli.lab.host import LabHost, StorageFault
+from mainstay_cli.lab.host import LabHost, LabProcess, StorageFault
 from mainstay_cli.lab.lab import Lab
-from mainstay_cli.lab.processes import CommandFailed
+from mainstay_cli.lab.processes import COMMAND_DEADLINE_SECONDS, CommandFailed
+from mainstay_cli.lab.waiting import until
 from mainstay_runtime.errors import DeadlineExceeded
 
 pytestmark = pytest.mark.lab
 
+NOTE = "/srv/primary/note"
+LOCK = "/srv/primary/lock"
+SAID_DEADLINE_SECONDS = 30.0
 DIRECT_IO = """
-import mmap, os, sys, time
-action, path, word, delay = sys.argv[1:]
+import mmap, os, pathlib, sys, time
+action, path, word, *signal = sys.argv[1:]
 page = mmap.mmap(-1, 4096)
 file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT | os.O_DSYNC)
 if action == "write":
     page[: len(word)] = word.encode()
-    time.sleep(float(delay))
+    if signal:
+        print("ready", flush=True)
+        while not pathlib.Path(*signal).exists():
+            time.sleep(0.01)
+        print("writing", flush=True)
     os.pwritev(file, [page], 8192)
 else:
     os.preadv(file, [page], 8192)
@@ -31,18 +40,30 @@ HOLD_LOCK = """
 import fcntl, sys, time
 file = open(sys.argv[1], "w")
 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+print("locked", flush=True)
 time.sleep(float(sys.argv[2]))
 """
 
 
 async def write(host: LabHost, word: str) -> None:
-    await host.run(["python3", "-c", DIRECT_IO, "write", "/srv/primary/note", word, "0"], deadline_seconds=3)
+    await host.run(["python3", "-c", DIRECT_IO, "write", NOTE, word])
 
 
-async def read(host: LabHost) -> str:
-    return (
-        await host.run(["python3", "-c", DIRECT_IO, "read", "/srv/primary/note", "", "0"], deadline_seconds=3)
-    ).strip()
+async def read(host: LabHost, *, deadline_seconds: float = COMMAND_DEADLINE_SECONDS) -> str:
+    return (await host.run(["python3", "-c", DIRECT_IO, "read", NOTE, ""], deadline_seconds=deadline_seconds)).strip()
+
+
+async def holder_of_the_lock(host: LabHost, name: str) -> LabProcess:
+    holder = await host.spawn(["python3", "-c", HOLD_LOCK, LOCK, "1000"], name=name)
+    await says(holder, "locked")
+    return holder
+
+
+async def says(process: LabProcess, word: str) -> None:
+    async def has_said() -> bool:
+        return word in process.log.read_text()
+
+    await until(has_said, f"{process.log.name} says {word}", SAID_DEADLINE_SECONDS)
 
 
 async def test_what_one_host_wrote_every_other_reads_at_once(lab: Lab) -> None:
@@ -53,24 +74,22 @@ async def test_what_one_host_wrote_every_other_reads_at_once(lab: Lab) -> None:
 
 
 async def test_a_lock_of_one_host_holds_against_another_and_dies_with_its_host(lab: Lab) -> None:
-    await lab.host(1).spawn(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "1000"], name="holder")
-    await asyncio.sleep(0.5)
+    await holder_of_the_lock(lab.host(1), "holder")
 
     with pytest.raises(CommandFailed, match="BlockingIOError"):
-        await lab.host(2).run(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "0"])
+        await lab.host(2).run(["python3", "-c", HOLD_LOCK, LOCK, "0"])
 
     await lab.host(1).switch_off()
-    await lab.host(2).run(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "0"])
+    await lab.host(2).run(["python3", "-c", HOLD_LOCK, LOCK, "0"])
 
 
 @pytest.mark.parametrize("fault", [StorageFault.HANG, StorageFault.HOLD])
 async def test_a_host_that_its_storage_does_not_hear_loses_its_locks(lab: Lab, fault: StorageFault) -> None:
-    holder = await lab.host(1).spawn(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "1000"], name="holder")
-    await asyncio.sleep(0.5)
+    holder = await holder_of_the_lock(lab.host(1), f"holder-{fault}")
 
     await lab.host(1).cut_storage(fault)
 
-    await lab.host(2).run(["python3", "-c", HOLD_LOCK, "/srv/primary/lock", "0"])
+    await lab.host(2).run(["python3", "-c", HOLD_LOCK, LOCK, "0"])
     await lab.host(1).heal_storage()
     assert holder.is_alive()
     holder.kill()
@@ -82,7 +101,7 @@ async def test_a_hang_of_one_hosts_pool_leaves_the_others_alone_and_heals(lab: L
     await lab.host(1).cut_storage(StorageFault.HANG)
 
     with pytest.raises(DeadlineExceeded):
-        await read(lab.host(1))
+        await read(lab.host(1), deadline_seconds=3)
     assert await read(lab.host(2)) == "before"
     await lab.host(1).heal_storage()
     assert await read(lab.host(1)) == "before"
@@ -102,19 +121,24 @@ async def test_a_pool_that_fails_says_so_at_once_and_heals(lab: Lab, fault: Stor
 
 
 async def test_a_held_write_lands_late(lab: Lab) -> None:
-    await write(lab.host(1), "before")
-    slow_writer = ["python3", "-c", DIRECT_IO, "write", "/srv/primary/note", "late", "1"]
-    late = await lab.host(1).spawn(slow_writer, name="late")
-    await asyncio.sleep(0.5)
+    host = lab.host(1)
+    await write(host, "before")
+    late = await host.spawn(["python3", "-c", DIRECT_IO, "write", NOTE, "late", "/run/go"], name="late")
+    await says(late, "ready")
 
-    await lab.host(1).cut_storage(StorageFault.HOLD)
-    await asyncio.sleep(1.5)
+    await host.cut_storage(StorageFault.HOLD)
+    await host.run(["touch", "/run/go"])
+    await says(late, "writing")
+    await asyncio.sleep(0.5)
     late.kill()
     await asyncio.sleep(0.2)
 
     assert late.is_alive()  # uninterruptible: SIGKILL has to wait
     assert await read(lab.host(2)) == "before"
-    await lab.host(1).heal_storage()
-    await asyncio.sleep(0.5)
-    assert not late.is_alive()
+    await host.heal_storage()
+    await until(partial(has_ended, late), "the late writer ends", SAID_DEADLINE_SECONDS)
     assert await read(lab.host(2)) == "late"
+
+
+async def has_ended(process: LabProcess) -> bool:
+    return not process.is_alive()

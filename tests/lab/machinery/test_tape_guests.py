@@ -52,7 +52,7 @@ async def test_a_guest_obeys_the_power_button(lab: Lab) -> None:
 
     await lab.host(1).run(["virsh", "shutdown", guest.name])
 
-    await until(lambda: guest.is_in_state(lab.host(1), "shut off (shutdown)"), "the guest is off", 20)
+    await until(lambda: guest.is_in_state(lab.host(1), "shut off (shutdown)"), "the guest is off", 60)
 
 
 async def test_a_guest_rides_out_a_hang_of_its_pool(lab: Lab) -> None:
@@ -61,6 +61,7 @@ async def test_a_guest_rides_out_a_hang_of_its_pool(lab: Lab) -> None:
     await guest.writes(epoch=1)
 
     await lab.host(1).cut_storage(StorageFault.HANG)
+    await asyncio.sleep(0.5)  # for what was being written
     before = guest.last_word()
     await asyncio.sleep(2)
     assert guest.last_word() == before
