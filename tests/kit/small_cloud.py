@@ -50,6 +50,7 @@ from mainstay_controller.operations import (
     destroy_vm,
     drain_host,
     migrate_vm,
+    move_volume,
     reboot_vm,
     restore_vm,
     start_vm,
@@ -104,6 +105,7 @@ WORKS: dict[str, Work] = {
         restore_vm,
         migrate_vm,
         drain_host,
+        move_volume,
         storage_maintenance,
     )
 } | {

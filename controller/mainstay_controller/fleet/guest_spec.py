@@ -52,7 +52,9 @@ def guest_spec(order: GuestOrder) -> GuestSpec:
 
 
 def disks(order: GuestOrder) -> tuple[DiskSpec, ...]:
-    own = [disk_spec(volume, order.mounts, order.template_path) for volume in by_device(order.volumes)]
+    """Only the root disk has the template behind it."""
+    behind = {volume.id: order.template_path for volume in order.volumes if volume.type == "ROOT"}
+    own = [disk_spec(volume, order.mounts, behind.get(volume.id)) for volume in by_device(order.volumes)]
     return (*own, *(iso_spec(iso, own[0].pool_id) for iso in (order.iso,) if iso is not None))
 
 
@@ -61,8 +63,8 @@ def iso_spec(iso: IsoOnHost, pool_id: str) -> DiskSpec:
     return DiskSpec(volume_id=iso.id, pool_id=pool_id, path=iso.path, format="raw", read_only=True)
 
 
-def disk_spec(volume: Volume, mounts: Mapping[PoolId, str], template_path: str | None = None) -> DiskSpec:
-    """Only the root disk has the template behind it."""
+def disk_spec(volume: Volume, mounts: Mapping[PoolId, str], image_path: str | None = None) -> DiskSpec:
+    """`image_path`: what it is made from."""
     if volume.pool_id is None:
         raise ValueError(f"volume {volume.id} is on no pool")
     return DiskSpec(
@@ -71,7 +73,7 @@ def disk_spec(volume: Volume, mounts: Mapping[PoolId, str], template_path: str |
         path=f"{mounts[volume.pool_id].rstrip('/')}/{volume.path or file_name(volume)}",
         format=volume.format,
         size_bytes=volume.size_bytes,
-        backing_path=template_path if volume.type == "ROOT" else None,
+        backing_path=image_path,
     )
 
 

@@ -76,8 +76,10 @@ async def remove_volumes(vm: Vm, run: JobRun) -> None:
         await store.volumes.swap(volume, gone)
 
 
-async def remove_file(volume: Volume, pool: StoragePool, run: JobRun, *, first: HostId | None = None) -> None:
-    """By the first host that can."""
+async def remove_file(
+    volume: Volume, pool: StoragePool, run: JobRun, *, first: HostId | None = None, attempt: int = 0
+) -> None:
+    """By the first host that can.  A host answers an order of the same attempt as it did before."""
     cloud = run.cloud
     answers = []
     for host in await hosts_reaching(pool, cloud.store, first=first):
@@ -85,7 +87,7 @@ async def remove_file(volume: Volume, pool: StoragePool, run: JobRun, *, first: 
             host.id,
             volume,
             pool.path,
-            command_id=run.command_id("remove", volume.id, host.id, run.job.attempts),
+            command_id=run.command_id("remove", volume.id, host.id, run.job.attempts, attempt),
             deadline_seconds=cloud.settings.order_deadline_seconds,
         )
         if isinstance(told, Done):

@@ -38,7 +38,6 @@ def test_no_command_of_ours_is_of_such_a_family() -> None:
 
 NOT_YET = {
     "listVPCs": "there are no VPCs",
-    "migrateVolume": "no host copies a disk from pool to pool",
     "uploadVolume": "data disks are made empty",
     "extractTemplate": "no secondary storage VM serves downloads",
 }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
+from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller, owner_named
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
 from mainstay_controller.api.parameters import Between, Filter
-from mainstay_controller.api.registry import command, job_to_success
+from mainstay_controller.api.registry import command, job_of, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
 from mainstay_controller.domain.ids import (
@@ -26,7 +26,7 @@ from mainstay_controller.domain.ids import (
 )
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.domain.states import VolumeState
-from mainstay_controller.operations import volumes
+from mainstay_controller.operations import move_volume, volumes
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
@@ -78,6 +78,12 @@ class DetachVolume:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteVolume:
     id: Annotated[VolumeId, "the ID of the volume"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateVolume:
+    volume_id: Annotated[VolumeId, "the ID of the volume"]
+    storage_id: Annotated[PoolId, "the ID of the storage pool it is moved to"]
 
 
 async def _by_place(request: ListVolumes, _caller: Caller, cloud: Cloud) -> list[Where]:
@@ -142,6 +148,13 @@ async def delete(request: DeleteVolume, caller: Caller, cloud: Cloud) -> Accepte
     return accepted(await volumes.begin_delete(volume, caller.asker, cloud))
 
 
+@command("migrateVolume", roles=ROOT, job=job_of(move_volume.work, views.volumes))
+async def migrate(request: MigrateVolume, caller: Caller, cloud: Cloud) -> Accepted:
+    """Moves the disk of a virtual machine that is Stopped, or of none, to another storage pool; it is a raw image then."""
+    volume = await cloud.store.volumes.by_id(request.volume_id)
+    return accepted(await move_volume.begin(volume, request.storage_id, caller.asker, cloud))
+
+
 async def _meant(request: DetachVolume, cloud: Cloud) -> Volume:
     if request.id is not None:
         return await cloud.store.volumes.by_id(request.id)
@@ -150,4 +163,4 @@ async def _meant(request: DetachVolume, cloud: Cloud) -> Volume:
     return await volumes.attached_at(request.virtual_machine_id, request.device_id, cloud)
 
 
-COMMANDS = (list_volumes, create, attach, detach, delete)
+COMMANDS = (list_volumes, create, attach, detach, migrate, delete)
