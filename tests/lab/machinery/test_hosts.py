@@ -81,7 +81,7 @@ async def test_the_bmc_really_switches_the_host(lab: Lab) -> None:
     assert not await host.is_on()
     assert await ipmi(lab, host, "status") == "Chassis Power is off"
     await ipmi(lab, host, "on")
-    await until(host.is_on, "the host is on again", 10)
+    await until(host.is_on, "the host is on again", 60)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_a_bmc_that_does_not_answer_leaves_the_power_on(lab: Lab, mood: Mo
 
     assert await host.is_on()
     await host.set_bmc_mood(Mood.HONEST)
-    await until(lambda: says_on(lab, host), "the BMC answers again", 10)
+    await until(lambda: says_on(lab, host), "the BMC answers again", 60)
 
 
 async def says_on(lab: Lab, host: LabHost) -> bool:

@@ -64,7 +64,7 @@ async def test_a_process_in_the_fabric_reaches_every_host_and_bmc(lab: Lab) -> N
         await lab.run(["ping", "-c", "1", "-W", "1", host.bmc_ip])
 
     server = lab.spawn(["python3", "-um", "http.server", "8080"], name="server")
-    await until(lambda: answers(lab), "the host reaches a process of the fabric", 10)
+    await until(lambda: answers(lab), "the host reaches a process of the fabric", 60)
     server.kill()
 
 

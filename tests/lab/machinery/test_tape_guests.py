@@ -42,7 +42,7 @@ async def test_a_guest_obeys_the_letter_box(lab: Lab, word: str, state: str) -> 
 
     guest.tell(word)
 
-    await until(lambda: guest.is_in_state(lab.host(1), state), f"{guest.name} is {state}", 20)
+    await until(lambda: guest.is_in_state(lab.host(1), state), f"{guest.name} is {state}", 60)
 
 
 async def test_a_guest_obeys_the_power_button(lab: Lab) -> None:
