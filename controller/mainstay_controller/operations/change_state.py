@@ -4,7 +4,8 @@ A state that the table forbids raises ForbiddenTransition, a row that changed me
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mainstay_controller.domain.lifecycle import host as host_table
@@ -29,6 +30,29 @@ async def change_host(
     changed = await store.hosts.swap(host, replace(into or host, state=state, state_since=now))
     log.info(f"host {host.name}: {host.state} -> {state} ({why})", host=host.id)
     return changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostChange:
+    """`into`: the row with whatever else changes with the state."""
+
+    host: Host
+    into: Host
+    why: str
+
+
+async def change_hosts(store: Store, event: HostEvent, now: datetime, changes: Sequence[HostChange]) -> None:
+    """The same event for each: all or none."""
+    states = [after(host_table.TRANSITIONS, change.host.state, event) for change in changes]
+    await store.hosts.swap_all(
+        [
+            (change.host, replace(change.into, state=state, state_since=now))
+            for change, state in zip(changes, states, strict=True)
+        ]
+    )
+    for change, state in zip(changes, states, strict=True):
+        host = change.host
+        log.info(f"host {host.name}: {host.state} -> {state} ({change.why})", host=host.id)
 
 
 async def change_vm(store: Store, vm: Vm, event: VmEvent, now: datetime, why: str, *, into: Vm | None = None) -> Vm:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from mainstay_controller.domain.records import EnrolmentToken, IssuedCertificate
 from mainstay_controller.fleet.enrolment import Invited, Issued, Standing, TokenExpired, TokenUnknown, TokenUsed
-from mainstay_controller.store.port import Stale, Store, eq, ne
+from mainstay_controller.operations.gathered import Gathered
+from mainstay_controller.store.port import Stale, Store, any_of, eq, ne
 from mainstay_runtime.identity import Role
 
 
-@dataclass(frozen=True, slots=True)
 class RowBook:
-    """fleet.enrolment.EnrolmentBook."""
+    """fleet.enrolment.EnrolmentBook.  The standing of many who come at once is looked up together."""
 
-    store: Store
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._standings = Gathered(self._standings_of)
 
     async def redeem(self, token_hash: str, key_sha256: str) -> Invited:
         while True:
@@ -51,16 +53,23 @@ class RowBook:
 
     async def standing(self, role: Role, id: str) -> Standing:
         """Withdrawn is whose newest certificate is; a new invitation leads back in."""
-        newest = await self.store.certificates.find(
-            eq("subject_id", id), eq("subject_role", role), order_by="created", descending=True, limit=1
-        )
-        if not newest:
-            return Standing.UNKNOWN
-        return Standing.REVOKED if newest[0].revoked is not None else Standing.KNOWN
+        return await self._standings.ask((role, id))
+
+    async def _standings_of(self, subjects: Sequence[tuple[Role, str]]) -> list[Standing]:
+        ids = sorted({id for _, id in subjects})
+        rows = await self.store.certificates.find(any_of("subject_id", ids), order_by="created")
+        newest = {(row.subject_role, row.subject_id): row for row in rows}
+        return [standing_by(newest.get((role, id))) for role, id in subjects]
 
     async def revoked_among(self, ids: Collection[str]) -> frozenset[str]:
         withdrawn = {row.subject_id for row in await self.store.certificates.find(ne("revoked", None))} & set(ids)
         return frozenset([id for id in sorted(withdrawn) if await self.standing(Role.AGENT, id) is Standing.REVOKED])
+
+
+def standing_by(newest: IssuedCertificate | None) -> Standing:
+    if newest is None:
+        return Standing.UNKNOWN
+    return Standing.KNOWN if newest.revoked is None else Standing.REVOKED
 
 
 async def revoke(role: Role, id: str, store: Store) -> None:

@@ -4,38 +4,78 @@ A slot, once given, stays the host's as long as the host exists; numbers are nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.placement.snapshot import reaches
-from mainstay_controller.domain.records import Host, LeaseSlot, StoragePool
+from mainstay_controller.domain.records import Cluster, Host, LeaseSlot, StoragePool
 from mainstay_controller.fleet.gate import Mount, Orientation
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import LIVE, Conflict, Store, any_of, eq
 
+Slots: TypeAlias = dict[PoolId, dict[HostId, LeaseSlot]]
+Reached: TypeAlias = Mapping[HostId, Sequence[StoragePool]]
+
 
 async def orient(hosts: Sequence[Host], store: Store) -> Orientation:
     """For the hosts of one agent; the first one's cluster says which lease profile holds."""
-    cluster = await store.clusters.by_id(hosts[0].cluster_id)
-    reached = {host.id: await pools_reached(host, store) for host in hosts}
+    [orientation] = await orient_all([hosts], store)
+    return orientation
+
+
+async def orient_all(agents: Sequence[Sequence[Host]], store: Store) -> list[Orientation]:
+    """For the hosts of several agents, with as few questions as for those of one."""
+    hosts = [host for group in agents for host in group]
+    clusters = {each.id: each for each in await store.clusters.find(any_of("id", _distinct(hosts, "cluster_id")))}
+    reached = await pools_reached(hosts, store)
+    leased = {pool.id: pool for pools in reached.values() for pool in pools if has_slots(pool)}
+    slots = await _slots(store, list(leased))
     for host in hosts:
         for pool in reached[host.id]:
-            if pool.has_leases and pool.scope != "HOST":
-                await ensure_slot(store, pool, host)
-    slots = await _slots(store, {pool.id for each in reached.values() for pool in each})
+            if has_slots(pool) and host.id not in slots[pool.id]:
+                slots[pool.id][host.id] = await ensure_slot(store, pool, host)
+    return [_orientation(group, clusters[group[0].cluster_id], reached, slots) for group in agents]
+
+
+def _orientation(group: Sequence[Host], cluster: Cluster, reached: Reached, slots: Slots) -> Orientation:
+    pool_ids = sorted({pool.id for host in group for pool in reached[host.id] if has_slots(pool)})
+    of_pools = [slot for pool_id in pool_ids for slot in slots[pool_id].values()]
     return Orientation(
         profile=cluster.lease_profile,
-        mounts={host.id: tuple(_mount(pool, host, slots) for pool in reached[host.id]) for host in hosts},
-        lease_names=tuple((slot.pool_id, slot.slot, slot.host_id) for slot in slots),
+        mounts={host.id: tuple(_mount(pool, host, slots) for pool in reached[host.id]) for host in group},
+        lease_names=tuple((slot.pool_id, slot.slot, slot.host_id) for slot in sorted(of_pools, key=lambda s: s.slot)),
     )
 
 
-async def pools_reached(host: Host, store: Store) -> list[StoragePool]:
+def has_slots(pool: StoragePool) -> bool:
+    return pool.has_leases and pool.scope != "HOST"
+
+
+async def pools_reached(hosts: Sequence[Host], store: Store) -> Reached:
     """By scope, so that a host of a big cloud does not look at everybody's."""
-    zone_wide = await store.pools.find(LIVE, eq("zone_id", host.zone_id), eq("scope", "ZONE"))
-    of_cluster = await store.pools.find(LIVE, eq("cluster_id", host.cluster_id), eq("scope", "CLUSTER"))
-    own = await store.pools.find(LIVE, eq("host_id", host.id), eq("scope", "HOST"))
-    return [pool for pool in (*zone_wide, *of_cluster, *own) if reaches(host, pool)]
+    zone_wide = await store.pools.find(LIVE, any_of("zone_id", _distinct(hosts, "zone_id")), eq("scope", "ZONE"))
+    of_cluster = await store.pools.find(
+        LIVE, any_of("cluster_id", _distinct(hosts, "cluster_id")), eq("scope", "CLUSTER")
+    )
+    own = await store.pools.find(LIVE, any_of("host_id", _distinct(hosts, "id")), eq("scope", "HOST"))
+    by_place: dict[str | None, list[StoragePool]] = {}
+    for place, pools in (("zone_id", zone_wide), ("cluster_id", of_cluster), ("host_id", own)):
+        for pool in pools:
+            by_place.setdefault(getattr(pool, place), []).append(pool)
+    return {
+        host.id: [
+            pool
+            for place in (host.zone_id, host.cluster_id, host.id)
+            for pool in by_place.get(place, ())
+            if reaches(host, pool)
+        ]
+        for host in hosts
+    }
+
+
+def _distinct(hosts: Sequence[Host], field: str) -> list[str]:
+    return sorted({getattr(host, field) for host in hosts})
 
 
 async def reorient_pool(pool: StoragePool, cloud: Cloud) -> None:
@@ -72,13 +112,18 @@ def first_free(taken: Iterable[int]) -> int:
     return next(number for number in range(len(numbers) + 1) if number not in numbers)
 
 
-async def _slots(store: Store, pool_ids: set[PoolId]) -> list[LeaseSlot]:
-    return await store.lease_slots.find(any_of("pool_id", sorted(pool_ids)), order_by="slot")
+async def _slots(store: Store, pool_ids: list[PoolId]) -> Slots:
+    slots: Slots = {pool_id: {} for pool_id in pool_ids}
+    for slot in await store.lease_slots.find(any_of("pool_id", sorted(pool_ids)), order_by="slot"):
+        slots[slot.pool_id][slot.host_id] = slot
+    return slots
 
 
-def _mount(pool: StoragePool, host: Host, slots: Iterable[LeaseSlot]) -> Mount:
-    mine = [slot.slot for slot in slots if slot.pool_id == pool.id and slot.host_id == host.id]
-    return Mount(pool_id=pool.id, path=pool.path, slot=mine[0] if mine else None, shared=pool.scope != "HOST")
+def _mount(pool: StoragePool, host: Host, slots: Slots) -> Mount:
+    mine = slots.get(pool.id, {}).get(host.id)
+    return Mount(
+        pool_id=pool.id, path=pool.path, slot=mine.slot if mine is not None else None, shared=pool.scope != "HOST"
+    )
 
 
 async def leased_pools(store: Store, host_id: HostId) -> list[PoolId]:
