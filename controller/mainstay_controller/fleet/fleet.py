@@ -7,7 +7,7 @@ The limits: everything here is in memory.  What was learnt becomes rows through 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
@@ -38,6 +38,7 @@ from mainstay_runtime.tasks import all_of
 
 PROTOCOL_MINOR = 1
 NOT_LEADING = "this controller gives no orders: its place among the controllers is in doubt"
+EVER = dict.fromkeys(Contact, float("inf"))
 MOVING_SECONDS, MOVING_LOOK_SECONDS = 5.0, 0.1
 REPORT_PATIENCE_SECONDS = 5.0
 """A host that was asked for a report is not asked again before."""
@@ -206,8 +207,9 @@ class Fleet(Verbs):
     def held(self) -> tuple[HostId, ...]:
         return tuple(presence.host_id for presence in self._hosts if presence.is_held)
 
-    def last_heard(self) -> Iterator[LastHeard]:
-        return self._hosts.last_heard()
+    def last_heard(self, before: Mapping[Contact, float] = EVER) -> Iterator[LastHeard]:
+        """Of hosts that were last heard before that moment, by how we stand with them."""
+        return self._hosts.last_heard(before)
 
     def heard_at(self, host_id: HostId) -> float | None:
         presence = self._hosts.get(host_id)

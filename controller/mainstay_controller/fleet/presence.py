@@ -5,7 +5,7 @@ operations, told by `news`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mainstay_controller.domain.ha.evidence import GuestSeen
@@ -123,9 +123,12 @@ class Presences:
     def forget(self, host_id: HostId) -> None:
         self._hosts.pop(host_id, None)
 
-    def last_heard(self) -> Iterator[LastHeard]:
-        """As long as some come, the patience with those we await begins anew: ten thousand come one after another."""
+    def last_heard(self, before: Mapping[Contact, float]) -> Iterator[LastHeard]:
+        """Of those that were last heard before that moment.  As long as some come, the patience with those we await begins anew: ten
+        thousand come one after another."""
         for presence in self._hosts.values():
+            if presence.heard_at >= before[presence.contact]:
+                continue
             awaited = presence.contact is Contact.AWAITED
             at = max(presence.heard_at, self._last_arrival_at) if awaited else presence.heard_at
             yield LastHeard(host_id=presence.host_id, contact=presence.contact, at=at)

@@ -10,7 +10,8 @@ from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unre
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background
 
-LISTENERS = 16
+LISTENERS = 64
+"""Those who ask the database in the same moment are answered together."""
 AGAIN_SECONDS = 2.0
 
 log = logger(__name__)

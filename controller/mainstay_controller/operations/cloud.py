@@ -9,6 +9,7 @@ from typing import Any
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.fleet import Fleet
+from mainstay_controller.operations.host_rounds import HostRounds
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.master_key import MasterKey
 from mainstay_controller.operations.settings import Settings
@@ -41,6 +42,10 @@ class Cloud:
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols
     master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed
     scoped: Mapping[tuple[Scope, str], Mapping[str, Any]] = field(default_factory=dict)
+    rounds: HostRounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rounds = HostRounds(self.store, self.journal)
 
     def settings_in(self, scope: Scope, place_id: str) -> Settings:
         """What holds there: its own values, and for the rest those of the whole cloud."""

@@ -5,6 +5,7 @@ it; the next occurrence is a new alert (CloudStack suppressed it for ever)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
@@ -21,7 +22,7 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.records import Alert, Event, Host, Vm
-from mainstay_controller.store.port import Store, eq, ne
+from mainstay_controller.store.port import Store, any_of, eq, ne
 from mainstay_runtime.clock import Clock, Rng
 
 
@@ -188,9 +189,13 @@ class Journal:
 
     async def resolve(self, store: Store, dedupe_key: str) -> None:
         """The trouble is over."""
-        known = await self._open_alert(store, dedupe_key)
-        if known is not None:
-            await store.alerts.swap(known, replace(known, state="Resolved", resolved=self.clock.now()))
+        await self.resolve_all(store, [dedupe_key])
+
+    async def resolve_all(self, store: Store, dedupe_keys: Sequence[str]) -> None:
+        keys = [key for key in dedupe_keys if key]
+        known = await store.alerts.find(any_of("dedupe_key", keys), ne("state", "Resolved"))
+        now = self.clock.now()
+        await store.alerts.swap_all([(each, replace(each, state="Resolved", resolved=now)) for each in known])
 
     async def _open_alert(self, store: Store, dedupe_key: str) -> Alert | None:
         if not dedupe_key:

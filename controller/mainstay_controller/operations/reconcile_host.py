@@ -32,7 +32,7 @@ from mainstay_controller.operations.change_state import change_host, change_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm, place_of
 from mainstay_controller.operations.release_older_boot import release_older_boot
-from mainstay_controller.store.port import Stale, any_of, eq
+from mainstay_controller.store.port import Stale
 from mainstay_runtime.logs import logger
 
 KILL_DEADLINE_SECONDS = 10.0
@@ -43,7 +43,7 @@ log = logger(__name__)
 
 async def reconcile_host(news: News, cloud: Cloud) -> bool:
     """False: something is left to be done, and the host is to be looked at again.  Stale is the caller's to catch: he comes again."""
-    host = await cloud.store.hosts.by_id(news.host_id)
+    host = await cloud.rounds.host(news.host_id)
     if news.parted is Contact.LEFT and not cloud.fleet.holds(host.id):
         await _part(host, cloud)
     for note in news.notes:
@@ -56,7 +56,8 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
     became_up = await welcome_back(host, cloud)
     if became_up or news.condition_changed:
         await tell_condition(host, cloud)
-        await wake_waiting(cloud)
+        await cloud.rounds.wake_waiting()
+        cloud.fleet.bells.ring(DECISIONS)
     return settled
 
 
@@ -68,12 +69,10 @@ async def _part(host: Host, cloud: Cloud) -> None:
 
 async def welcome_back(host: Host, cloud: Cloud) -> bool:
     """Its guests are known: it may be given others.  True when it became Up."""
-    host = await cloud.store.hosts.by_id(host.id)
+    host = await cloud.rounds.host(host.id)
     if host.state is not HostState.CONNECTING or not cloud.fleet.has_beaten(host.id):
         return False
-    async with cloud.store.transaction() as store:
-        await change_host(store, host, HostEvent.READY, await store.now(), "its guests are reconciled")
-        await cloud.journal.resolve(store, f"host:{host.id}")
+    await cloud.rounds.become_up(host)
     cloud.fleet.allow_holds(host.id)
     return True
 
@@ -91,20 +90,14 @@ async def tell_condition(host: Host, cloud: Cloud) -> None:
             "its power controller shows it off, or it comes back",
         ),
     }
+    if not any(holds for holds, _ in conditions.values()) and not await cloud.rounds.open_alerts(list(conditions)):
+        return
     async with cloud.store.transaction() as store:
         for key, (holds, subject) in conditions.items():
             if holds:
                 await cloud.journal.alert(store, AlertType.HOST, subject, dedupe_key=key, place=place_of(host))
             else:
                 await cloud.journal.resolve(store, key)
-
-
-async def wake_waiting(cloud: Cloud) -> None:
-    """There is more room than before: whatever waits for some may look again."""
-    async with cloud.store.transaction() as store:
-        for decision in await store.decisions.find(eq("outcome", DecisionOutcome.WAITING_FOR_CAPACITY)):
-            await store.decisions.swap(decision, replace(decision, retry_at=None))
-    cloud.fleet.bells.ring(DECISIONS)
 
 
 # --- guest by guest ---------------------------------------------------------------------------------------------------
@@ -121,8 +114,8 @@ async def compare_guests(host: Host, cloud: Cloud) -> bool:
 
 
 async def rows_about(host_id: HostId, reported: list[VmId], cloud: Cloud) -> dict[VmId, Vm]:
-    here = await cloud.store.vms.find(eq("host_id", host_id))
-    told = await cloud.store.vms.find(any_of("id", reported))
+    here = await cloud.rounds.guests(host_id)
+    told = await cloud.rounds.vms(reported)
     return {vm.id: vm for vm in (*here, *told)}
 
 

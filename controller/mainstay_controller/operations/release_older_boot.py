@@ -6,16 +6,17 @@ from mainstay_controller.domain.ha.proof import Rebooted
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Host, Incident, Vm
 from mainstay_controller.domain.states import IncidentPhase
-from mainstay_controller.operations.casebook import DECISIONS, case_file, incidents_of_host, open_host_incident
+from mainstay_controller.operations.casebook import DECISIONS, case_file, open_host_incident
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.release_guests import Freed, guests_to_release, release
+from mainstay_controller.operations.release_guests import ON_A_HOST, Freed, release
 from mainstay_controller.store.port import Store
 
 
 async def release_older_boot(host: Host, cloud: Cloud) -> None:
     """Nothing, if no guest and no investigation is of an older boot.  Raises Stale or CaseLost when others were at it; come again."""
-    guests = [vm for vm in await guests_to_release(cloud.store, host.id) if is_older(vm.host_boot_id, host)]
-    incidents = [each for each in await incidents_of_host(cloud.store, host.id) if is_older(each.host_boot_id, host)]
+    there = [vm for vm in await cloud.rounds.guests(host.id) if vm.state in ON_A_HOST]
+    guests = [vm for vm in there if is_older(vm.host_boot_id, host)]
+    incidents = [each for each in await cloud.rounds.incidents(host.id) if is_older(each.host_boot_id, host)]
     if not guests and all(incident.phase is IncidentPhase.RECOVERING for incident in incidents):
         return
     async with cloud.store.transaction() as store:
