@@ -32,6 +32,10 @@ bench: ## figures, as ratios to a floor of the same run
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.bench
 
+bench-scale: ## how much one controller bears: ten thousand agents, their return, the death of a hundred hosts
+	@packaging/bootstrap test
+	$(BIN)/python -m tests.bench.scale_bench
+
 prove: ## that a VM never runs twice: the model in spin, the shipped lease code in an explorer
 	@packaging/bootstrap test
 	$(BIN)/python -m tests.prove

@@ -1,0 +1,244 @@
+"""How many hosts does one controller process hold, how fast do they all come back, and how fast does it restart what a hundred hosts ran?
+
+    python -m tests.bench.scale_bench --agents 9500
+
+The controller is the shipped one on PostgreSQL; agents are TLS connections of their own, in a few processes.  Beside the figures
+stand floors of the same run: a grpc.aio server with empty handlers under the same number of agents, and a planner that only counts memory.
+CPU time is the process's own, so that what else the machine does blurs it little.  Durations it does blur: the load is told with them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import statistics
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mainstay_controller.domain.placement.snapshot import Algorithm
+from mainstay_controller.domain.states import DecisionOutcome, HostState
+from mainstay_controller.store.port import eq
+from mainstay_controller.store.sql.store import SqlStore
+from tests.bench import placement_bench
+from tests.bench.stage import CLOCK, Controller, Crowds, Process, a_floor, a_stage, crowds, stations
+from tests.kit import databases
+
+INTERVAL_SECONDS, FACTOR = 2.0, 3.0
+SETTINGS = {"ping.interval": str(INTERVAL_SECONDS), "ping.timeout": str(FACTOR)}
+PATIENCE_SECONDS = 1800.0
+SILENT_EVERY = 50
+"""One host in so many falls silent, for the detection's lag."""
+DEAD, GUESTS_EACH, HOSTS_OF_FAILURE, FALLING = 100, 50, 500, 10
+"""Ten of every fifty hosts of a cluster die at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a process did while something happened."""
+
+    seconds: float
+    cpu_seconds: float
+    rss_mib: float
+
+    @property
+    def share(self) -> float:
+        return self.cpu_seconds / self.seconds
+
+
+async def measured(process: Process, happens: Awaitable[None]) -> Span:
+    before, began = process.cost(), CLOCK.monotonic()
+    await happens
+    after = process.cost()
+    return Span(
+        seconds=CLOCK.monotonic() - began,
+        cpu_seconds=after.cpu_seconds - before.cpu_seconds,
+        rss_mib=after.rss_mib,
+    )
+
+
+async def until(claim: Callable[[], Awaitable[bool]], every_seconds: float = 0.5) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await claim():
+            await CLOCK.sleep(every_seconds)
+
+
+def tell(what: str, *facts: str) -> None:
+    print(f"{what:34} {'; '.join(facts)}", flush=True)
+
+
+def told_of(span: Span, agents: int) -> str:
+    return f"{span.seconds:.1f} s, CPU {span.cpu_seconds:.1f} s ({1000 * span.cpu_seconds / agents:.2f} ms an agent)"
+
+
+# --- holding ------------------------------------------------------------------------------------------------------------
+
+
+async def come(server: Process, crowd: Crowds, agents: int) -> Span:
+    async def all_there() -> bool:
+        return bool(sum(crowd.ask("present")) >= agents)
+
+    return await measured(server, until(all_there, 0.2))
+
+
+def what_failed(crowd: Crowds) -> str:
+    told = crowd.ask("told")
+    lost: Counter[str] = sum((each["lost"] for each in told), Counter())
+    back: Counter[str] = sum((each["sent_back"] for each in told), Counter())
+    return f"failed {dict(lost) or 0}, asked to come again {dict(back) or 0}"
+
+
+async def steady(server: Process, crowd: Crowds, seconds: float) -> Span:
+    await CLOCK.sleep(3 * INTERVAL_SECONDS)
+    return await measured(server, CLOCK.sleep(seconds))
+
+
+async def hold_floor(args: argparse.Namespace, directory: Path) -> None:
+    told = stations(args.agents, lambda _number: 0)
+    with a_floor(directory) as server, crowds(directory, server.port, told, args.processes) as crowd:
+        crowd.ask("come")
+        tell("floor: all come", told_of(await come(server, crowd, args.agents), args.agents), what_failed(crowd))
+        tell("floor: steady", beats(await steady(server, crowd, args.seconds), args.agents))
+
+
+def beats(span: Span, agents: int) -> str:
+    each = 1e6 * span.cpu_seconds / (span.seconds * agents / INTERVAL_SECONDS)
+    return f"{agents} agents: {span.share:.2f} core, {each:.0f} us a beat, {span.rss_mib:.0f} MiB"
+
+
+async def hold(args: argparse.Namespace, directory: Path, database: str) -> None:
+    told = stations(args.agents, lambda _number: 0)
+    async with a_stage(directory, database, told, SETTINGS) as (store, controller):
+        with crowds(directory, controller.agent_port, told, args.processes) as crowd:
+            await controller.start()
+            crowd.ask("come")
+            tell("all come", told_of(await come(controller, crowd, args.agents), args.agents), what_failed(crowd))
+            tell("all are Up", told_of(await all_up(controller, store, args.agents), args.agents))
+            tell("steady", beats(await steady(controller, crowd, args.seconds), args.agents))
+            await reconnect(args, controller, crowd, store)
+            await detect(args, crowd, store)
+
+
+async def all_up(controller: Controller, store: SqlStore, agents: int) -> Span:
+    async def up() -> bool:
+        return bool(await store.hosts.count(eq("state", HostState.UP)) >= agents)
+
+    return await measured(controller, until(up))
+
+
+async def reconnect(args: argparse.Namespace, controller: Controller, crowd: Crowds, store: SqlStore) -> None:
+    """The controller is killed, is away for a while, and begins again."""
+    controller.kill()
+    await CLOCK.sleep(args.away_seconds)
+    what_failed(crowd)
+    await controller.start()
+    span = await come(controller, crowd, args.agents)
+    tell(f"reconnect after {args.away_seconds:g} s away", told_of(span, args.agents), what_failed(crowd))
+    tell("all are Up again", told_of(await all_up(controller, store, args.agents), args.agents))
+    tell("suspected by mistake", str(await store.incidents.count()))
+
+
+async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> None:
+    """Some fall silent, one after another; lag is what the suspicion was later than the rule says."""
+    before = await store.incidents.count()
+    silent = [f"host-{number:05d}" for number in range(0, args.agents, SILENT_EVERY)]
+    for host_id in silent:
+        crowd.ask("silence", [host_id])
+        await CLOCK.sleep(0.1)
+
+    async def all_suspect() -> bool:
+        return bool(await store.incidents.count() - before >= len(silent))
+
+    await until(all_suspect)
+    offsets = [incident.timeline[0]["offset_ms"] for incident in await store.incidents.find()]
+    lags = sorted(float(str(offset)) - 1000 * INTERVAL_SECONDS * FACTOR for offset in offsets)
+    told = f"{len(lags)} hosts: median {statistics.median(lags):.0f} ms, p99 {lags[int(len(lags) * 0.99)]:.0f} ms"
+    tell("detection lag", told, f"{args.agents} agents beating")
+
+
+# --- mass failure -------------------------------------------------------------------------------------------------------
+
+
+async def fail(args: argparse.Namespace, directory: Path, database: str) -> None:
+    falling = [number for number in range(HOSTS_OF_FAILURE) if number % 50 < FALLING]
+    told = stations(HOSTS_OF_FAILURE, lambda number: GUESTS_EACH if number in falling else 0)
+    async with a_stage(directory, database, told, SETTINGS) as (store, controller):
+        with crowds(directory, controller.agent_port, told, args.processes) as crowd:
+            await controller.start()
+            crowd.ask("come")
+            await come(controller, crowd, HOSTS_OF_FAILURE)
+            await all_up(controller, store, HOSTS_OF_FAILURE)
+            await CLOCK.sleep(args.settle_seconds)
+            fell_at = CLOCK.monotonic()
+            crowd.ask("fall", [told[number].host_id for number in falling], fell_at)
+            span = await measured(controller, until(lambda: all_restarted(store)))
+            starts = sorted(at for each in crowd.ask("told") for at in each["starts"])
+            await tell_failure(starts, span, store)
+
+
+async def all_restarted(store: SqlStore) -> bool:
+    return bool(await store.decisions.count(eq("outcome", DecisionOutcome.RESTARTED)) >= DEAD * GUESTS_EACH)
+
+
+async def tell_failure(starts: list[float], span: Span, store: SqlStore) -> None:
+    """On the records' own stopwatch: each hundred hosts' silence began in the same moment."""
+    decisions = await store.decisions.find()
+    released = [elapsed(each.phases, "released") for each in decisions]
+    ordered = [elapsed(each.phases, "ordered") for each in decisions]
+    proof, last = min(released), max(ordered)
+    tell(
+        "mass failure",
+        f"{len(starts)} start orders for {len(decisions)} guests, {starts[-1] - starts[0]:.1f} s from the first to the last",
+    )
+    tell("from the first proof", f"last proof {max(released) - proof:.1f} s, last order {last - proof:.1f} s")
+    tell("controller", f"CPU {span.cpu_seconds:.1f} s, {1000 * span.cpu_seconds / len(starts):.2f} ms a guest")
+
+
+def elapsed(phases: tuple[dict[str, object], ...], name: str) -> float:
+    return float(str(next(phase["elapsed_ms"] for phase in phases if phase["name"] == name))) / 1000
+
+
+def place() -> None:
+    figures = placement_bench.measure(HOSTS_OF_FAILURE, DEAD * GUESTS_EACH)
+    for figure in figures:
+        tell(f"planner: {figure.name}", f"{figure.per_second:.0f} placements/s")
+    assert {figure.name for figure in figures} > {algorithm.value for algorithm in Algorithm}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", type=int, default=9500)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--away-seconds", type=float, default=10.0)
+    parser.add_argument(
+        "--settle-seconds", type=float, default=25.0, help="so that no hold of an earlier life can stand"
+    )
+    parser.add_argument("--only", choices=("floor", "hold", "fail", "place"))
+    args = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    tell("machine", f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", f"{hard} files a process")
+    with TemporaryDirectory(prefix="mainstay-bench-") as name:
+        if args.only in (None, "place"):
+            place()
+        if args.only in (None, "floor"):
+            asyncio.run(hold_floor(args, a_room(name, "floor")))
+        for part, story in (("hold", hold), ("fail", fail)):
+            if args.only in (None, part):
+                with databases.postgresql() as server:
+                    asyncio.run(story(args, a_room(name, part), server.url))
+    tell("machine", f"load {os.getloadavg()[0]:.1f}")
+
+
+def a_room(directory: str, name: str) -> Path:
+    room = Path(directory) / name
+    room.mkdir()
+    return room
+
+
+if __name__ == "__main__":
+    main()
