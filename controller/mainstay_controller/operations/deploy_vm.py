@@ -11,6 +11,7 @@ from datetime import datetime
 from mainstay_controller.domain.capacity.usage import total
 from mainstay_controller.domain.ids import (
     AccountId,
+    DiskOfferingId,
     DomainId,
     NetworkId,
     OfferingId,
@@ -74,8 +75,10 @@ class NewVm:
     start: bool = True
     ip: str = ""
     network_ids: tuple[NetworkId, ...] = ()
+    ips: Mapping[NetworkId, str] = field(default_factory=dict)
     root_disk_gib: int | None = None
     data_disk_gib: int | None = None
+    data_disk_offering_id: DiskOfferingId | None = None
     user_data: str = ""
     key_pair: str = ""
     group: str = ""
@@ -227,10 +230,12 @@ async def _nics(vm: Vm, new: NewVm, store: Store, cloud: Cloud) -> tuple[Nic, ..
         return (await a_nic(new.zone_id, new.wish.pod_id, new.ip, store, cloud.rng),)
     nics: list[Nic] = []
     for network_id in new.network_ids:
-        network = await store.networks.by_id(network_id)
+        network = await store.networks.get(network_id)
+        if network is None or network.removed is not None:
+            raise InvalidParameter("networkids", f"there is no network {network_id}")
         if network.zone_id != new.zone_id:
             raise InvalidParameter("networkids", f"network {network.name} is in another zone")
-        wanted = "" if nics else new.ip
+        wanted = new.ips.get(network_id, "" if nics else new.ip)
         nics.append(await nic_in(network, vm, len(nics), wanted, store, cloud.rng))
     return tuple(nics)
 
@@ -289,6 +294,7 @@ def _volumes(vm: Vm, new: NewVm, template: Template, cloud: Cloud) -> list[Volum
         type="DATADISK",
         device_id=1,
         template_id=None,
+        disk_offering_id=new.data_disk_offering_id,
         size_bytes=new.data_disk_gib * GIB,
     )
     return [root, data]

@@ -50,10 +50,10 @@ async def register_key_pair(name: str, public_key: str, owner: Account, cloud: C
         raise InvalidParameter("name", f"a key pair {pair.name} exists in account {owner.name}") from None
 
 
-async def key_pair_named(name: str, owner: Account, cloud: Cloud) -> KeyPair:
+async def key_pair_named(name: str, owner: Account, cloud: Cloud, field: str = "name") -> KeyPair:
     found = await cloud.store.key_pairs.find(eq("account_id", owner.id), eq("name", name), limit=1)
     if not found:
-        raise InvalidParameter("name", f"there is no key pair {name} in account {owner.name}")
+        raise InvalidParameter(field, f"there is no key pair {name} in account {owner.name}")
     return found[0]
 
 

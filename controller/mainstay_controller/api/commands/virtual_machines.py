@@ -5,37 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller, owner_named
-from mainstay_controller.api.answers import Accepted, accepted, accepted_to_create
+from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller
+from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.listing import ScopedListing, listing
 from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.placing import wish_of
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import (
     AffinityGroupId,
     ClusterId,
-    DomainId,
     HostId,
     NetworkId,
     OfferingId,
     PodId,
     PoolId,
-    ProjectId,
     TemplateId,
     VmId,
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
-from mainstay_controller.domain.resource_types import ResourceType
-from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
-from mainstay_controller.operations.choose_host import Wish
+from mainstay_controller.operations import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import PermissionDenied
 from mainstay_controller.operations.groups import members_of
-from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 
@@ -101,32 +95,6 @@ list_virtual_machines_metrics = listing(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeployVirtualMachine:
-    zone_id: Annotated[ZoneId, "the ID of the zone"]
-    service_offering_id: Annotated[OfferingId, "the ID of the service offering"]
-    template_id: Annotated[TemplateId, "the ID of the template"]
-    name: Annotated[str, "the host name of the virtual machine"] = ""
-    display_name: Annotated[str, "the name shown for it"] = ""
-    hypervisor: Annotated[str, "the hypervisor it is for"] = ""
-    start_vm: Annotated[bool, "start it at once"] = True
-    host_id: Annotated[HostId | None, "start it on this host; root administrators only"] = None
-    cluster_id: Annotated[ClusterId | None, "start it in this cluster; root administrators only"] = None
-    pod_id: Annotated[PodId | None, "start it in this pod; root administrators only"] = None
-    account: Annotated[str | None, "deploy it for this account, with domainid; administrators only"] = None
-    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
-    project_id: Annotated[ProjectId | None, "deploy it for this project"] = None
-    network_ids: Annotated[tuple[NetworkId, ...], "the IDs of its networks, the default one first"] = ()
-    ip_address: Annotated[str, "the address it is given"] = ""
-    root_disk_size: Annotated[int | None, "the size of the root disk in GiB"] = None
-    size: Annotated[int | None, "the size of a data disk in GiB"] = None
-    user_data: Annotated[str, "user data, in Base64", Length(32768)] = ""
-    key_pair: Annotated[str, "the name of an SSH key pair"] = ""
-    group: Annotated[str, "the group it is shown in"] = ""
-    affinity_group_ids: Annotated[tuple[AffinityGroupId, ...], "the IDs of affinity groups"] = ()
-    details: Annotated[dict[str, str] | None, "details", Length(4096)] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StartVirtualMachine:
     id: Annotated[VmId, "the ID of the virtual machine"]
     host_id: Annotated[HostId | None, "start it on this host; root administrators only"] = None
@@ -176,46 +144,10 @@ class MigrateVirtualMachine:
     host_id: Annotated[HostId | None, "the host to migrate it to; without one the planner chooses"] = None
 
 
-@command("deployVirtualMachine", roles=USERS, job=job_of(deploy_vm.work, views.virtual_machines_with_passwords))
-async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
-    """Creates a virtual machine and, unless told otherwise, starts it."""
-    wish = _wish(caller, request.pod_id, request.cluster_id, request.host_id)
-    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
-    offering = await cloud.store.service_offerings.by_id(request.service_offering_id)
-    size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
-    await check_limits(owner, size, cloud)
-    job = await deploy_vm.begin(
-        deploy_vm.NewVm(
-            zone_id=request.zone_id,
-            service_offering_id=request.service_offering_id,
-            template_id=request.template_id,
-            account_id=owner.id,
-            domain_id=owner.domain_id,
-            name=request.name,
-            display_name=request.display_name,
-            hypervisor=request.hypervisor,
-            wish=replace(wish, purpose=Purpose.DEPLOY),
-            start=request.start_vm,
-            ip=request.ip_address,
-            network_ids=request.network_ids,
-            root_disk_gib=request.root_disk_size,
-            data_disk_gib=request.size,
-            user_data=request.user_data,
-            key_pair=request.key_pair,
-            group=request.group,
-            affinity_group_ids=request.affinity_group_ids,
-            details=request.details or {},
-        ),
-        caller.asker,
-        cloud,
-    )
-    return accepted_to_create(job)
-
-
 @command("startVirtualMachine", roles=USERS, job=job_of(start_vm.work, views.virtual_machines))
 async def start_virtual_machine(request: StartVirtualMachine, caller: Caller, cloud: Cloud) -> Accepted:
     """Starts a virtual machine."""
-    wish = _wish(caller, request.pod_id, request.cluster_id, request.host_id)
+    wish = wish_of(caller, request.pod_id, request.cluster_id, request.host_id)
     wish = replace(wish, purpose=Purpose.START, consider_last_host=request.consider_last_host)
     return accepted(await start_vm.begin(request.id, wish, caller.asker, cloud))
 
@@ -272,19 +204,9 @@ async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, 
     return await one(views.virtual_machines, await update_vm.update_vm(request.id, changes, cloud), caller, cloud)
 
 
-def _wish(caller: Caller, pod_id: PodId | None, cluster_id: ClusterId | None, host_id: HostId | None) -> Wish:
-    """Places are named by root administrators; what they name is used even if it is Disabled."""
-    is_root = caller.role is Role.ROOT_ADMIN
-    wish = Wish(pod_id=pod_id, cluster_id=cluster_id, host_id=host_id, by_root=is_root)
-    if wish.names_a_place and not is_root:
-        raise PermissionDenied("Only root administrators may name the host, cluster or pod of a virtual machine")
-    return wish
-
-
 COMMANDS = (
     list_virtual_machines,
     list_virtual_machines_metrics,
-    deploy_virtual_machine,
     start_virtual_machine,
     stop_virtual_machine,
     reboot_virtual_machine,
