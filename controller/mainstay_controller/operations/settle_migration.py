@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mainstay_controller.domain.ha.evidence import GuestSeen, Power, StopCause
 from mainstay_controller.domain.ha.proof import Acknowledged, Proof
@@ -99,7 +100,9 @@ class Settling:
     async def decide(self, source: Sight, target: Sight) -> Vm | None:
         """None: it cannot be told yet."""
         if target.power is Power.RUNNING:
-            return await arrived(self.vm, self.run)
+            there = await arrived(self.vm, self.run)
+            await self._clear_away_its_other_half(source)
+            return there
         if source.power is Power.MIGRATING or not (source.answered or source.proof):
             return None
         if not (target.proof or await self._target_has_forgotten()):
@@ -110,6 +113,11 @@ class Settling:
         if source.power is Power.PAUSED:
             await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
         return await stayed(self.vm, self.run)
+
+    async def _clear_away_its_other_half(self, source: Sight) -> None:
+        """A source that was never told of the end keeps a paused copy.  If it does not answer now, its next report brings it to light."""
+        if source.power is not None:
+            await self._tell(partial(self.cloud.fleet.stop_guest, forced=True), self.source_id, self.vm.epoch, "clear")
 
     async def see(self, host_id: HostId) -> Sight:
         told = await self.cloud.fleet.query_guests(

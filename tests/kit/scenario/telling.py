@@ -214,9 +214,8 @@ class Telling:
         for vm in tables["vms"].values():
             where = f" on {vm.host_id}" if vm.host_id and vm.state is VmState.RUNNING else ""
             self.tell(Kind.FINALLY, vm.id, f"{vm.state}{where}, epoch {vm.epoch}")
-        about_rows = ("incident", "decision", "job", "vm")
         for wrong in self.cloud.watch.what_is_wrong():
-            if wrong.startswith(about_rows):
+            if wrong.split()[0] not in hosts:
                 self.tell(Kind.FINALLY, "open", wrong)
         for alert in tables["alerts"].values():
             if alert.state == "Open":

@@ -30,7 +30,7 @@ from tests.kit.scenario.telling import Kind
 from tests.kit.simulation.database import Trouble
 from tests.kit.simulation.furniture import TEMPLATE
 from tests.kit.simulation.leases import SlotTrouble
-from tests.kit.simulation.loop import Process
+from tests.kit.simulation.loop import Process, sim_loop
 from tests.kit.simulation.machines import Machine
 from tests.kit.simulation.network import EVERYBODY, Weather
 from tests.kit.simulation.users import NO, USER
@@ -40,6 +40,7 @@ Deed = Callable[..., None]
 Request = Callable[[Cloud], Awaitable[object]]
 
 VERBS: dict[str, Deed] = {}
+TWIN_SECONDS = 1.0  # between its renewals
 
 
 def verb(form: str) -> Callable[[Deed], Deed]:
@@ -192,6 +193,16 @@ def true_slots(cloud: StoryCloud, hosts: Names) -> None:
         cloud.machines[host].slot_trouble = SlotTrouble()
 
 
+@verb("let a twin of {host} write its lease slots")
+def twin(cloud: StoryCloud, host: str, sequence: int = 1) -> None:
+    """Another machine that was given the same name renews where {host} renews, from now on."""
+    for place, slot in list(cloud.world.slots.items()):
+        if slot.owner is not None and slot.owner.host_id == host:
+            owner = replace(slot.owner, boot_id=f"twin of {host}", sequence=sequence)
+            cloud.world.slots[place] = replace(slot, owner=owner)
+    sim_loop().of_nobody_later(TWIN_SECONDS, twin, cloud, host, sequence + 1)
+
+
 # --- hypervisors and guests -------------------------------------------------------------------------------------------
 
 
@@ -316,16 +327,11 @@ def kill_leased(cloud: StoryCloud, hosts: Names) -> None:
         process.kill()
 
 
-@verb("turn the wall clock of {hosts} by {seconds} s")
-def turn_clock(cloud: StoryCloud, hosts: Names, seconds: float) -> None:
-    for host in hosts:
-        cloud.machines[host].clock.wall_error_seconds += seconds
-
-
-@verb("turn the wall clock of controller {controllers} by {seconds} s")
-def turn_controller_clock(cloud: StoryCloud, controllers: Names, seconds: float) -> None:
-    for controller in controllers:
-        cloud.controllers[controller].clock.wall_error_seconds += seconds
+@verb("turn the wall clock of {machines} by {seconds} s")
+def turn_clock(cloud: StoryCloud, machines: Names, seconds: float) -> None:
+    for name in machines:
+        machine = cloud.machines[name] if name in cloud.machines else cloud.controllers[name]
+        machine.clock.wall_error_seconds += seconds
 
 
 # --- controllers ------------------------------------------------------------------------------------------------------
@@ -476,6 +482,16 @@ def ends_maintenance(cloud: StoryCloud, host: str) -> None:
     ask(cloud, lambda at: drain_host.cancel(HostId(host), at))
 
 
+@verb("operator disables the cluster {cluster}")
+def disables_cluster(cloud: StoryCloud, cluster: str) -> None:
+    ask(cloud, _cluster_becomes(cluster, AllocationState.DISABLED))
+
+
+@verb("operator enables the cluster {cluster}")
+def enables_cluster(cloud: StoryCloud, cluster: str) -> None:
+    ask(cloud, _cluster_becomes(cluster, AllocationState.ENABLED))
+
+
 @verb("operator disables {host}")
 def disables(cloud: StoryCloud, host: str) -> None:
     ask(cloud, lambda at: set_host_allocation(HostId(host), ResourceEvent.DISABLE, at))
@@ -484,16 +500,6 @@ def disables(cloud: StoryCloud, host: str) -> None:
 @verb("operator enables {host}")
 def enables(cloud: StoryCloud, host: str) -> None:
     ask(cloud, lambda at: set_host_allocation(HostId(host), ResourceEvent.ENABLE, at))
-
-
-@verb("operator disables cluster {cluster}")
-def disables_cluster(cloud: StoryCloud, cluster: str) -> None:
-    ask(cloud, _cluster_becomes(cluster, AllocationState.DISABLED))
-
-
-@verb("operator enables cluster {cluster}")
-def enables_cluster(cloud: StoryCloud, cluster: str) -> None:
-    ask(cloud, _cluster_becomes(cluster, AllocationState.ENABLED))
 
 
 def _cluster_becomes(name: str, state: AllocationState) -> Request:
