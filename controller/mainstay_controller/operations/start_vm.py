@@ -27,6 +27,7 @@ from mainstay_controller.operations.choose_host import (
     request_for,
 )
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.decision_record import alert_key
 from mainstay_controller.operations.errors import InsufficientCapacity, OperationError, ResourceInUse
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.journal import Level
@@ -72,6 +73,7 @@ async def work(run: JobRun) -> Vm:
         vm = await give_up(vm.id, run, VmEvent.OPERATION_FAILED, str(error))
         await tell_end(EVENT, f"VM {vm.name} is not started: {error}", vm, run, run.cloud.store, level=Level.ERROR)
         raise
+    await run.cloud.journal.resolve(run.cloud.store, alert_key(vm))
     await tell_end(EVENT, f"VM {vm.name} is started", vm, run, run.cloud.store)
     return vm
 
