@@ -163,6 +163,7 @@ def tell_crashes(figures: Sequence[Crash]) -> None:
     floor = percentile([each.told for each in figures], 50)
     for who, name in (("dead for the kernel", "dead"), ("told by libvirt", "told"), ("restart ordered", "ordered")):
         tell(f"guest killed -> {who}", [getattr(each, name) for each in figures], "ms", floor)
+    tell("libvirt's word -> restart ordered", [each.ordered - each.told for each in figures], "ms", floor)
 
 
 def tell_losses(how: str, figures: Sequence[Loss]) -> None:
