@@ -150,7 +150,7 @@ class Cluster:
 
     async def order(self, client: Client, name: str) -> str:
         template = text((await client.rows("listTemplates", {"templatefilter": "all"}))[0], "id")
-        offering = text((await client.rows("listServiceOfferings"))[0], "id")
+        offering = text((await client.rows("listServiceOfferings", {"name": "ha"}))[0], "id")
         asked = {"zoneid": self.zone_id, "templateid": template, "serviceofferingid": offering, "name": name}
         return text(await client.call("deployVirtualMachine", asked), "jobid")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mainstay_cli.client import Client, Refused
+from mainstay_controller.domain.records import Vm
 from tests.kit.cluster import LEASE_SECONDS, Cluster, Node, a_cluster, until
 
 
@@ -81,3 +82,42 @@ async def is_ready_to_end(client: Client, this: dict[str, str]) -> bool:
     told = await client.call("readyForShutdown", this)
     readiness = told["readyforshutdown"]
     return isinstance(readiness, dict) and readiness["readyforshutdown"] is True
+
+
+async def test_with_all_controllers_away_guests_run_on_and_restart_where_they_are(
+    tmp_path: Path, database: str
+) -> None:
+    async with a_cluster(tmp_path, database, controllers=2, hosts=4) as cluster:
+        for name in ("runs-on", "crashes"):
+            await deploy(cluster, cluster.nodes[0], name)
+        before = {vm.name: vm for vm in await cluster.store.vms.find()}
+
+        for node in cluster.nodes:
+            await node.end(signal.SIGKILL)
+        await cluster.hurt("crash-guest", target=before["crashes"].id)
+        await until(lambda: runs(cluster, before["crashes"]), "its own host restarts the one that crashed")
+        await asyncio.sleep(2 * LEASE_SECONDS)
+        for node in cluster.nodes:
+            await node.start()
+        await until(cluster.is_balanced, "all hosts are up and shared again", told=cluster.nodes[0].told)
+        await until(lambda: restart_is_told(cluster), "the restart is on record")
+
+        after = {vm.name: vm for vm in await cluster.store.vms.find()}
+        assert {name: (vm.state, vm.host_id, vm.epoch) for name, vm in after.items()} == {
+            name: (vm.state, vm.host_id, vm.epoch) for name, vm in before.items()
+        }
+        assert await runs(cluster, before["runs-on"])
+        assert [incident for incident in await cluster.store.incidents.find() if incident.vm_id is None] == []
+        assert (await cluster.world())["violations"] == []
+
+
+async def runs(cluster: Cluster, vm: Vm) -> bool:
+    """Where its row says, by the word of the world itself."""
+    [host] = [host for host in (await cluster.world())["hosts"] if host["host_id"] == vm.host_id]
+    return [(guest["epoch"], guest["state"]) for guest in host["guests"] if guest["vm_id"] == vm.id] == [
+        (vm.epoch, "running")
+    ]
+
+
+async def restart_is_told(cluster: Cluster) -> bool:
+    return [decision.rule for decision in await cluster.store.decisions.find()] == ["standing-authority"]

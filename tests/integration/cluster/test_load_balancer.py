@@ -68,7 +68,7 @@ async def ask_all_the_time(client: Client, failed: list[str]) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_one_address_outlives_a_killed_a_drained_and_a_new_controller(tmp_path: Path, database: str) -> None:
+async def test_one_address_outlives_a_drained_a_killed_and_a_new_controller(tmp_path: Path, database: str) -> None:
     needs("haproxy")
     front = Front()
     async with a_cluster(
@@ -94,9 +94,10 @@ async def test_one_address_outlives_a_killed_a_drained_and_a_new_controller(tmp_
             await until(cluster.all_up, "all hosts are up")
             await cluster.deploy(client, "after-the-kill")
 
-        async with haproxy(tmp_path, front, cluster.nodes):
+        third = await cluster.add_node()
+        async with haproxy(tmp_path, front, [second, third]):
             await until(lambda: answers(client), "the address answers after its restart")
-            await until(lambda: all_hosts_of(cluster, second), "all hosts are with the one that lives")
+            await until(lambda: are_shared(cluster, second, third), "the new one has its share", within_seconds=30)
         assert await cluster.suspects() == 0
 
 
@@ -108,5 +109,6 @@ async def is_marked_down(node: Node) -> bool:
     return not await node.is_ready()
 
 
-async def all_hosts_of(cluster: Cluster, node: Node) -> bool:
-    return await cluster.all_up() and (await cluster.shares()).get(node.name) == 4
+async def are_shared(cluster: Cluster, *nodes: Node) -> bool:
+    shares = await cluster.shares()
+    return await cluster.all_up() and [shares[node.name] for node in nodes] == [4 // len(nodes)] * len(nodes)
