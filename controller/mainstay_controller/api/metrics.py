@@ -19,6 +19,7 @@ from mainstay_controller.domain.states import IncidentPhase, JobState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.count_capacity import Within, count_capacity
 from mainstay_controller.store.port import LIVE, eq, greater
+from mainstay_runtime.tasks import all_of
 
 FIGURE_SECONDS_MAX = 3.0
 BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
@@ -67,8 +68,7 @@ class Metrics:
             "certificates": self._of_certificates,
             "capacity": self._of_capacity,
         }
-        for name, figure in figures.items():
-            await self._guarded(name, figure)
+        await all_of(*(self._guarded(name, figure) for name, figure in figures.items()))
         return generate_latest(self._registry)
 
     async def _guarded(self, name: str, figure: Callable[[], Awaitable[None]]) -> None:

@@ -34,6 +34,11 @@ class Gathered(Generic[Question, Answer]):
         self._waiting: dict[Place[Question, Answer], None] = {}
         self._turn = asyncio.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many have no answer yet."""
+        return len(self._waiting)
+
     async def ask(self, question: Question) -> Answer:
         place: Place[Question, Answer] = Place(question)
         self._waiting[place] = None
