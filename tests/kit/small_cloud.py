@@ -56,6 +56,7 @@ from mainstay_controller.operations import (
     start_vm,
     stop_vm,
     storage_maintenance,
+    volumes,
 )
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
@@ -111,6 +112,7 @@ WORKS: dict[str, Work] = {
 } | {
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),
+    volumes.DELETE_COMMAND: shown(volumes.work_delete),
 }
 
 

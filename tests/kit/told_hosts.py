@@ -93,6 +93,7 @@ class ToldWorld:
         self.hosts: dict[str, ToldHost] = {}
         self.double_runs: list[str] = []
         self.volumes: dict[str, str] = {}  # path -> volume id, on shared storage
+        self.images: dict[str, str | None] = {}  # path -> what it was made from
 
     def add(self, host_id: str, name: str) -> ToldHost:
         self.hosts[host_id] = ToldHost(host_id, name, self)
@@ -261,6 +262,7 @@ class ToldHost:
                 return done()
             case m.PrepareVolume(disk=disk):
                 owner = self.world.volumes.setdefault(disk.path, disk.volume_id)
+                self.world.images.setdefault(disk.path, disk.backing_path)
                 return done() if owner == disk.volume_id else refused("volume-exists")
             case m.RemoveVolume(disk=disk):
                 self.world.volumes.pop(disk.path, None)

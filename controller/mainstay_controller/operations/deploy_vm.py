@@ -49,6 +49,7 @@ from mainstay_controller.operations.living import (
 from mainstay_controller.operations.make_volumes import remove_volumes
 from mainstay_controller.operations.networks import nic_in
 from mainstay_controller.operations.start_vm import NotWanted, bring_up, give_up, want_running, wish_in_words, wish_of
+from mainstay_controller.operations.upload_volume import IMAGE_TYPE
 from mainstay_controller.operations.vm_jobs import INSTANCE_TYPE, add_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, Conflict, Stale, Store, eq
 
@@ -175,6 +176,8 @@ async def _offering(new: NewVm, zone: Zone, store: Store) -> ServiceOffering:
 
 async def _template(new: NewVm, zone: Zone, store: Store) -> Template:
     template = await living_template(new.template_id, store)
+    if template.type == IMAGE_TYPE:
+        raise InvalidParameter("templateid", f"{template.name} is the image of a data disk")
     if template.is_iso:
         raise InvalidParameter("templateid", f"{template.name} is an ISO: deploy from a template and attach it")
     if not template.is_ready:

@@ -7,13 +7,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mainstay_controller.domain.ids import HostId
-from mainstay_controller.domain.records import Host, StoragePool, Vm, Volume
+from mainstay_controller.domain.records import Host, StoragePool, Template, Vm, Volume
 from mainstay_controller.domain.states import HostState, VolumeState
 from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.ask_again import boot_is_over, until_known
 from mainstay_controller.operations.errors import OperationError, ResourceUnavailable
 from mainstay_controller.operations.jobs import JobRun
-from mainstay_controller.operations.start_orders import belongings, image_path
+from mainstay_controller.operations.start_orders import Belongings, belongings, image_path
+from mainstay_controller.operations.upload_volume import forget_image
 from mainstay_controller.store.port import LIVE, Store, eq
 
 
@@ -38,8 +39,15 @@ async def make_volumes(vm: Vm, host: Host, run: JobRun, *, may_have_been_sent: b
     owns = await belongings(vm, run.cloud.store)
     for volume in owns.volumes:
         if volume.state is VolumeState.CREATING and volume.pool_id is not None:
-            image = image_path(owns.template) if volume.type == "ROOT" else None
+            image = image_path(await _template_of(volume, owns, run.cloud.store))
             await _make(volume, owns.pools[volume.pool_id], image, vm, host, run, may_have_been_sent)
+
+
+async def _template_of(volume: Volume, owns: Belongings, store: Store) -> Template | None:
+    """A data disk has one of its own if it was uploaded."""
+    if volume.type == "ROOT":
+        return owns.template
+    return await store.templates.get(volume.template_id) if volume.template_id else None
 
 
 async def _make(
@@ -73,7 +81,9 @@ async def remove_volumes(vm: Vm, run: JobRun) -> None:
         if volume.pool_id is not None:
             await remove_file(volume, await store.pools.by_id(volume.pool_id), run, first=vm.last_host_id)
         gone = replace(volume, state=VolumeState.EXPUNGED, pool_id=None, removed=await store.now())
-        await store.volumes.swap(volume, gone)
+        async with store.transaction() as books:
+            await books.volumes.swap(volume, gone)
+            await forget_image(volume, books)
 
 
 async def remove_file(

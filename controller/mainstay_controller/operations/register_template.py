@@ -52,10 +52,15 @@ class NewTemplate:
 
 
 async def register_template(new: NewTemplate, cloud: Cloud) -> Template:
+    return await cloud.store.templates.add(await inspected(await checked(new, cloud), cloud))
+
+
+async def checked(new: NewTemplate, cloud: Cloud) -> Template:
+    """As it would be written, before a host has looked at it."""
     zone = await living_zone(new.zone_id, cloud.store) if new.zone_id else None
     url = a_url("url", new.url, "file")
     an_absolute_path("url", url.path)
-    template = Template(
+    return Template(
         id=TemplateId(cloud.rng.uuid()),
         name=a_name("name", new.name),
         display_text=a_name("displaytext", new.display_text or new.name),
@@ -80,7 +85,6 @@ async def register_template(new: NewTemplate, cloud: Cloud) -> Template:
         kernel_arguments=new.kernel_arguments,
         details=dict(new.details),
     )
-    return await cloud.store.templates.add(await inspected(template, cloud))
 
 
 async def hypervisor_of(zone_id: ZoneId, cloud: Cloud) -> str:

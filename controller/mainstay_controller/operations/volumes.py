@@ -18,6 +18,7 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.make_volumes import remove_file
 from mainstay_controller.operations.resource_limits import check_limits
+from mainstay_controller.operations.upload_volume import forget_image
 from mainstay_controller.store.port import LIVE, Store, eq
 
 DELETE_COMMAND = "deleteVolume"
@@ -105,7 +106,9 @@ async def work_delete(run: JobRun) -> None:
     if volume.pool_id is not None:
         await remove_file(volume, await store.pools.by_id(volume.pool_id), run)
     gone = replace(volume, state=VolumeState.EXPUNGED, pool_id=None, removed=await store.now())
-    await store.volumes.swap(volume, gone)
+    async with store.transaction() as books:
+        await books.volumes.swap(volume, gone)
+        await forget_image(volume, books)
 
 
 def check_stopped(vm: Vm) -> None:

@@ -19,7 +19,8 @@ from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations import register_template, update_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
-from mainstay_controller.store.port import LIVE, Where, eq
+from mainstay_controller.operations.upload_volume import IMAGE_TYPE
+from mainstay_controller.store.port import LIVE, Where, eq, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ list_templates = listing(
     view=views.templates,
     roles=EVERYBODY,
     keyword=("name", "display_text"),
-    fixed=(LIVE, eq("is_iso", False)),
+    fixed=(LIVE, eq("is_iso", False), ne("type", IMAGE_TYPE)),
     where=_whose,
 )
 

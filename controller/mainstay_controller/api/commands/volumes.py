@@ -9,7 +9,7 @@ from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller, owner
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Between, Filter
+from mainstay_controller.api.parameters import Between, Filter, Length
 from mainstay_controller.api.registry import command, job_of, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
@@ -26,7 +26,7 @@ from mainstay_controller.domain.ids import (
 )
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.domain.states import VolumeState
-from mainstay_controller.operations import move_volume, volumes
+from mainstay_controller.operations import move_volume, upload_volume, volumes
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
@@ -56,6 +56,18 @@ class CreateVolume:
     disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering"] = None
     size: Annotated[int | None, "the size in GiB, where the offering has none", Between(1, 65536)] = None
     virtual_machine_id: Annotated[VmId | None, "the virtual machine it is for: its zone is taken"] = None
+    project_id: Annotated[ProjectId | None, "make it for this project"] = None
+    account: Annotated[str | None, "make it for this account, with domainid; administrators only"] = None
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadVolume:
+    name: Annotated[str, "the name of the volume"]
+    zone_id: Annotated[ZoneId, "the ID of the zone"]
+    url: Annotated[str, "file:// and the path of the image, as hosts see it", Length(2048)]
+    format: Annotated[str, "the format of the image: QCOW2 or RAW"]
+    checksum: Annotated[str, "the checksum of the image"] = ""
     project_id: Annotated[ProjectId | None, "make it for this project"] = None
     account: Annotated[str | None, "make it for this account, with domainid; administrators only"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
@@ -125,6 +137,20 @@ async def create(request: CreateVolume, caller: Caller, cloud: Cloud) -> views.V
     return await one(views.volumes, volume, caller, cloud)
 
 
+@instant_job("uploadVolume", roles=USERS, creates=True)
+async def upload(request: UploadVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
+    """Makes a data disk from an image that hosts can read; its file is made when a virtual machine first runs with it."""
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
+    asked = upload_volume.Upload(
+        zone_id=request.zone_id,
+        name=request.name,
+        url=request.url,
+        format=request.format,
+        checksum=request.checksum,
+    )
+    return await one(views.volumes, await upload_volume.upload_volume(asked, owner, cloud), caller, cloud)
+
+
 @instant_job("attachVolume", roles=USERS)
 async def attach(request: AttachVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
     """Attaches a data disk to a virtual machine that is Stopped."""
@@ -163,4 +189,4 @@ async def _meant(request: DetachVolume, cloud: Cloud) -> Volume:
     return await volumes.attached_at(request.virtual_machine_id, request.device_id, cloud)
 
 
-COMMANDS = (list_volumes, create, attach, detach, migrate, delete)
+COMMANDS = (list_volumes, create, upload, attach, detach, migrate, delete)
