@@ -1,7 +1,9 @@
 """Simulate clouds from seeds: many of them and count, or one and tell its story.
 
     python -m tests.kit.simulate --schedules 1000 --seed-from 0      last line: schedules, seeds, violations, schedules/s
+    python -m tests.kit.simulate --seconds 150 --seed-from 7         as many as are done in that time
     python -m tests.kit.simulate --seed 46                           the timeline of that run; --quiet without what processes log
+    python -m tests.kit.simulate --false-alarms 100                  so many host-hours in which no host dies
 
 The exit status says whether a promise was broken.  A seed gives the same run at the same commit, whatever ran before it and on whichever core."""
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import multiprocessing
 import os
 import resource
@@ -16,10 +19,12 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from tests.kit.simulation import hearing
+from tests.kit.simulation import false_alarms, hearing
+from tests.kit.simulation.plan import Plan
 from tests.kit.simulation.run import Verdict, run
 from tests.kit.simulation.schedule import plan_of
 
@@ -27,6 +32,9 @@ HASH_SEED = "0"
 MEMORY_BYTES = 4 << 30  # of one worker: a run that goes wild must not take the machine along
 CORES = 2
 SHOWN_MAX = 20
+BATCH = 40
+
+PlanFrom = Callable[[int], Plan]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +52,7 @@ class Ran:
         return (*violations, self.wild) if self.wild else violations
 
 
-def simulate(seed: int) -> Ran:
+def simulate(seed: int, plan_from: PlanFrom = plan_of) -> Ran:
     heard: list[str] = []
 
     def hear(who: str, what: str, error: BaseException | None) -> None:
@@ -53,16 +61,22 @@ def simulate(seed: int) -> Ran:
 
     hearing.listen(hear, to_all=False)
     try:
-        return Ran(seed=seed, verdict=run(plan_of(seed)).verdict, heard=tuple(heard))
+        return Ran(seed=seed, verdict=run(plan_from(seed)).verdict, heard=tuple(heard))
     except Exception:
         return Ran(seed=seed, wild=f"the run went wild: {traceback.format_exc(limit=-1)}", heard=tuple(heard))
 
 
-def simulated(seeds: Iterable[int], cores: int = CORES) -> Iterator[Ran]:
-    """On all cores, in whatever order they end."""
+def simulated(
+    seeds: Sequence[int], cores: int = CORES, seconds: float = math.inf, plan_from: PlanFrom = plan_of
+) -> Iterator[Ran]:
+    """On all cores, in whatever order they end; no more are begun when so many seconds are over."""
     gc.freeze()
+    ends_at = time.perf_counter() + seconds
     with multiprocessing.get_context("fork").Pool(cores, _be_a_worker, maxtasksperchild=200) as pool:
-        yield from pool.imap_unordered(simulate, seeds, chunksize=4)
+        for first in range(0, len(seeds), BATCH):
+            yield from pool.imap_unordered(partial(simulate, plan_from=plan_from), seeds[first : first + BATCH])
+            if time.perf_counter() > ends_at:
+                return
 
 
 def _be_a_worker() -> None:
@@ -79,25 +93,46 @@ def tell(seed: int, quiet: bool) -> bool:
     return not outcome.verdict.violations
 
 
-def count(seeds: range, cores: int) -> bool:
+def count(seeds: range, cores: int, seconds: float) -> bool:
     """Print a summary; False: a promise was broken."""
-    began, violated, kinds, seconds = time.perf_counter(), [], Counter[str](), 0.0
-    for ran in simulated(seeds, cores):
+    began, kinds = time.perf_counter(), Counter[str]()
+    violated, schedules, virtual_seconds = [], 0, 0.0
+    for ran in simulated(seeds, cores, seconds):
+        schedules += 1
         if ran.verdict is not None:
             kinds.update(ran.verdict.kinds)
-            seconds += ran.verdict.seconds
+            virtual_seconds += ran.verdict.seconds
         if ran.broken:
             violated.append(ran.seed)
             if len(violated) <= SHOWN_MAX:
                 print(f"seed {ran.seed}:", *ran.broken, sep="\n    ", flush=True)
     took = time.perf_counter() - began
     print("happenings:", ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items())))
-    print(f"virtual seconds: {seconds:.0f}; seeds that broke a promise: {sorted(violated)}")
+    print(f"virtual seconds: {virtual_seconds:.0f}; seeds that broke a promise: {sorted(violated)}")
     print(
-        f"schedules={len(seeds)} seeds={seeds.start}..{seeds.stop - 1} violations={len(violated)} "
-        f"schedules/s={len(seeds) / took:.1f} cores={cores}"
+        f"schedules={schedules} seeds={seeds.start}..{seeds.start + schedules - 1} violations={len(violated)} "
+        f"schedules/s={schedules / took:.1f} cores={cores}"
     )
     return not violated
+
+
+def count_false_alarms(host_hours: float, seed_from: int, cores: int) -> bool:
+    """Print how many wrong actions against living hosts there were; False: some."""
+    seeds = range(seed_from, seed_from + math.ceil(host_hours / false_alarms.HOST_HOURS))
+    began, wrong, incidents, pauses = time.perf_counter(), 0, 0, 0
+    for ran in simulated(seeds, cores, plan_from=false_alarms.plan_of):
+        wrong += len(ran.broken)
+        if ran.verdict is not None:
+            incidents += ran.verdict.incidents
+            pauses += len(ran.verdict.kinds) - 1
+        for what in ran.broken:
+            print(f"seed {ran.seed}: {what}", flush=True)
+    took, simulated_hours = time.perf_counter() - began, len(seeds) * false_alarms.HOST_HOURS
+    print(
+        f"host-hours={simulated_hours:.1f} wrong actions={wrong} suspicions={incidents} pauses={pauses} "
+        f"seeds={seeds.start}..{seeds.stop - 1} host-hours/s={simulated_hours / took:.2f} cores={cores}"
+    )
+    return not wrong
 
 
 def main() -> None:
@@ -108,6 +143,8 @@ def main() -> None:
     parser.add_argument(
         "--quiet", action="store_true", help="of one story, only what happens to machines, guests and rows"
     )
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin none after so many")
+    parser.add_argument("--false-alarms", type=float, metavar="HOURS", help="host-hours in which no host dies")
     parser.add_argument("--cores", type=int, default=CORES)
     chosen = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != HASH_SEED:
@@ -116,9 +153,16 @@ def main() -> None:
             [sys.executable, "-m", "tests.kit.simulate", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": HASH_SEED},
         )
+    sys.exit(0 if _carried_out(chosen) else 1)
+
+
+def _carried_out(chosen: argparse.Namespace) -> bool:
+    if chosen.seed is not None:
+        return tell(chosen.seed, chosen.quiet)
+    if chosen.false_alarms is not None:
+        return count_false_alarms(chosen.false_alarms, chosen.seed_from, chosen.cores)
     seeds = range(chosen.seed_from, chosen.seed_from + chosen.schedules)
-    kept = count(seeds, chosen.cores) if chosen.seed is None else tell(chosen.seed, chosen.quiet)
-    sys.exit(0 if kept else 1)
+    return count(seeds, chosen.cores, chosen.seconds)
 
 
 if __name__ == "__main__":

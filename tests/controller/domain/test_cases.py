@@ -239,6 +239,13 @@ def test_a_host_that_renews_is_never_powered_off_before_it_was_poisoned() -> Non
     assert isinstance(action, PowerOff)
 
 
+def test_a_silence_as_short_as_a_pause_is_not_fenced_whatever_the_policy() -> None:
+    for answers in ((renewed(),), ()):
+        pausing = a_case(now=106.0, has_power=True, policy=FencePolicy.FENCE, answers=answers)
+        assert isinstance(assess(pausing)[0], Wait)
+        assert not isinstance(assess(replace(pausing, now=109.0))[0], Wait)
+
+
 # --- poison -----------------------------------------------------------------------------------------------------------
 
 

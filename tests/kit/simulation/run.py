@@ -31,6 +31,7 @@ class Verdict:
     settled_seconds: float
     starts: int
     deaths: int
+    incidents: int
     steps: int
     digest: str
     kinds: tuple[str, ...]  # of what happened
@@ -122,6 +123,7 @@ def _verdict(cloud: SimulatedCloud, settled_seconds: float) -> Verdict:
         settled_seconds=settled_seconds,
         starts=watch.starts,
         deaths=watch.deaths,
+        incidents=len(cloud.database.rows.tables["incidents"]),
         steps=sim_loop().steps,
         digest=cloud.story.digest(),
         kinds=tuple(each.kind for each in cloud.plan.happenings),

@@ -98,6 +98,8 @@ class Watch:
         match row:
             case Host() if before is not None and before.state is not row.state:
                 tell(row.id, f"is {row.state} (was {before.state})")
+                if self.harmless and row.state is HostState.DOWN:
+                    self.broken("no host that lives is called dead", row.id)
             case Incident() if before is None or before.phase is not row.phase:
                 about = row.vm_id or row.host_id
                 tell(f"incident {about}", f"{row.phase}: {row.timeline[-1]['text'] if row.timeline else row.trigger}")

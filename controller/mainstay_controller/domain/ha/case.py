@@ -7,7 +7,7 @@ outstanding was over, by the age an observer's view may have - so that no verdic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -18,6 +18,8 @@ from mainstay_controller.domain.records import Json
 
 WITNESSES_NEEDED = 2
 """Where there are two."""
+FENCED_AFTER_SECONDS = 8.0
+"""Of silence.  A host may pause for 5 s, and a message be lost a few times in a row: until then nothing is done that would cost a living host its guests."""
 
 
 class FencePolicy(StrEnum):
@@ -273,8 +275,11 @@ def is_still(answer: Answer, seconds: float) -> bool:
 
 
 def fencing(case: Case) -> Iterator[PowerOff | Poison]:
+    """Early in a silence as under `keep`, whatever the policy is."""
     if not case.may_be_fenced:
         return
+    if case.now - case.last_heard_at < FENCED_AFTER_SECONDS:
+        case = replace(case, policy=FencePolicy.KEEP)
     if case.has_power and not case.power_off_ordered:
         why = why_power_off(case)
         if why:
