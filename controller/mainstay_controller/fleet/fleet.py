@@ -241,6 +241,11 @@ class Fleet(Verbs):
         presence = self._hosts.get(host_id)
         return presence is not None and presence.hypervisor_responds
 
+    def hypervisor_is_silent(self, host_id: HostId) -> bool:
+        """By the host's own last beat; of a host that beats to another controller we do not know."""
+        presence = self._hosts.get(host_id)
+        return presence is not None and not presence.hypervisor_responds
+
     def arrival(self, host_id: HostId) -> HostArrival | None:
         presence = self._hosts.get(host_id)
         return presence.arrival if presence else None

@@ -114,7 +114,7 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
     zone = await look_at_zone(turns[0].vm.zone_id, cloud)
     turns = await _with_belongings(turns, zone, cloud)
     requests = {request.vm_id: request for request in await _requests(turns, zone, cloud)}
-    placements = plan(with_leases(zone.snapshot, cloud), requests.values(), cloud.rng)
+    placements = plan(as_seen_now(zone.snapshot, cloud), requests.values(), cloud.rng)
     chosen, without = [], []
     for turn in turns:
         match placements[turn.vm.id]:
@@ -136,9 +136,17 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
         pass
 
 
-def with_leases(snapshot: Snapshot, cloud: Cloud) -> Snapshot:
-    """A host reaches a pool only as long as its lease there is valid: it would refuse the guest."""
-    hosts = (replace(host, pool_ids=host.pool_ids - cloud.fleet.lapsed_pools(host.id)) for host in snapshot.hosts)
+def as_seen_now(snapshot: Snapshot, cloud: Cloud) -> Snapshot:
+    """A host reaches a pool only as long as its lease there is valid: it would refuse the guest.  One whose hypervisor hangs would take it and be silent."""
+    fleet = cloud.fleet
+    hosts = (
+        replace(
+            host,
+            pool_ids=host.pool_ids - fleet.lapsed_pools(host.id),
+            hypervisor_answers=not fleet.hypervisor_is_silent(host.id),
+        )
+        for host in snapshot.hosts
+    )
     return replace(snapshot, hosts=tuple(hosts))
 
 

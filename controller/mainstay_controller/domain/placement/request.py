@@ -67,6 +67,7 @@ class Code(StrEnum):
     """Why a host was rejected."""
 
     HOST_NOT_UP = "host-not-up"
+    HYPERVISOR_SILENT = "hypervisor-silent"
     HOST_NOT_ENABLED = "host-not-enabled"
     PLACE_DISABLED = "place-disabled"
     OTHER_ZONE = "other-zone"

@@ -63,6 +63,7 @@ class HostRoom:
     used: Usage = usage.NOTHING
     core_mhz: int
     state: HostState = HostState.UP
+    hypervisor_answers: bool = True
     resource_state: ResourceState = ResourceState.ENABLED
     disabled: tuple[str, ...] = ()
     guests_max: int | None = None

@@ -49,6 +49,11 @@ def is_up(host: HostRoom, _demand: Demand, _rules: Rules) -> Reason | None:
     return None if host.state is HostState.UP else Reason(Code.HOST_NOT_UP, HostState.UP, host.state)
 
 
+def its_hypervisor_answers(host: HostRoom, _demand: Demand, _rules: Rules) -> Reason | None:
+    """What is ordered of one that hangs is done when it wakes, and until then nobody can tell."""
+    return None if host.hypervisor_answers else Reason(Code.HYPERVISOR_SILENT, "an answer", "none")
+
+
 def is_enabled(host: HostRoom, demand: Demand, _rules: Rules) -> Reason | None:
     """A Disabled host is a disabled place; one in maintenance takes nobody."""
     enabled, disabled = ResourceState.ENABLED, ResourceState.DISABLED
@@ -116,6 +121,7 @@ RULES: tuple[Rule, ...] = (
     in_the_asked_place,
     of_the_asked_hypervisor,
     is_up,
+    its_hypervisor_answers,
     is_enabled,
     stands_in_enabled_places,
     was_not_tried,
