@@ -1,0 +1,451 @@
+"""The faults that the simulation must find, by room.  `seeds.toml` keeps, for each, a seed that does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mainstay_agent.duties import guest_orders, last_writes, situation
+from mainstay_agent.duties.view import View
+from mainstay_agent.lease import bounds
+from mainstay_agent.lease.keeper import Keeper
+from mainstay_agent.lease.ledger import Ledger
+from mainstay_agent.lease.observer import Observer
+from mainstay_agent.lease.tenure import Tenure
+from mainstay_agent.link.link import Link
+from mainstay_controller.domain import jobs as job_rules
+from mainstay_controller.domain.ha import case, victims
+from mainstay_controller.domain.ha.evidence import Power
+from mainstay_controller.domain.ha.proof import LeaseExpired, Released
+from mainstay_controller.domain.ha.reconcile import Agrees, Kill
+from mainstay_controller.domain.ha.reconcile import compare as compare_guest
+from mainstay_controller.domain.jobs import Workers
+from mainstay_controller.fleet import commands, fleet
+from mainstay_controller.fleet.commands import OrdersUnderWay
+from mainstay_controller.fleet.holds import Holds
+from mainstay_controller.fleet.news import Inbox
+from mainstay_controller.fleet.outcome import Failed, Unknown
+from mainstay_controller.fleet.presence import Presence
+from mainstay_controller.operations import (
+    casebook,
+    investigate_host,
+    plan_restarts,
+    reconcile_host,
+    release_guests,
+    restart_guest,
+    settle_migration,
+    start_orders,
+    start_vm,
+    stop_vm,
+)
+from mainstay_proto.messages import CommandResult, RunState
+from tests.kit.memory_store import MemoryRepository
+from tests.simulation.mutants.planting import Mutant, Planter
+
+# --- lease ------------------------------------------------------------------------------------------------------------
+
+
+def dead_too_early(plant: Planter) -> None:
+    plant.put(bounds, "dead_after", lambda profile: profile.validity_seconds / 2)
+
+
+def petted_while_valid(plant: Planter) -> None:
+    plant.put(bounds, "may_pet", lambda profile, now, lapses_at: now <= lapses_at)
+    plant.put(bounds, "kill_line", lambda profile, lapses_at: lapses_at)
+
+
+def renewed_from_its_end(plant: Planter) -> None:
+    ships = Keeper.renewal_acknowledged
+
+    def acknowledged(self: Keeper, pool_id: str, sequence: int, now: float) -> Any:
+        tenures = tuple(
+            replace(each, renewal=replace(each.renewal, begun_at=now))
+            if each.renewal and each.pool_id == pool_id
+            else each
+            for each in self.tenures
+        )
+        return ships(replace(self, tenures=tenures), pool_id, sequence, now)
+
+    plant.put(Keeper, "renewal_acknowledged", acknowledged)
+
+
+def started_without_a_lease(plant: Planter) -> None:
+    plant.put(Keeper, "_refusal", lambda self, pools, generations, now: None)
+
+
+def a_start_in_flight_is_nothing(plant: Planter) -> None:
+    plant.put(Keeper, "_was_shot", lambda self, entry: entry in self.ledger.entries)
+    plant.put(situation, "MakeSureGone", situation.ConfirmGone)
+
+
+def any_epoch_is_good(plant: Planter) -> None:
+    plant.put(Ledger, "_refusal", lambda self, vm_id, epoch, tenures, *, standing: None)
+
+
+def authority_outlives_a_lapse(plant: Planter) -> None:
+    plant.put(Ledger, "stands", lambda self, vm_id, tenures: self.order(vm_id) is not None)
+    plant.put(Keeper, "standing_authority", lambda self, vm_id, now: self.ledger.order(vm_id) is not None)
+
+
+def the_ledger_dies_with_its_process(plant: Planter) -> None:
+    plant.put(Keeper, "restarted", lambda self: replace(self, ledger=Ledger(), tenures=(), petted_at=None, told=()))
+
+
+def every_witness_is_sound(plant: Planter) -> None:
+    plant.put(Observer, "_is_sound", lambda self, scan: True)
+    plant.put(Observer, "_remembered", lambda self, scan: self.watches)
+    plant.put(Observer, "blinded", lambda self: self)
+
+
+def a_hold_counts_from_its_answer(plant: Planter) -> None:
+    ships = Tenure.granted
+
+    def granted(self: Tenure, request_id: int, hold_seconds: float) -> Tenure:
+        return ships(self, request_id, 2 * hold_seconds)
+
+    plant.put(Tenure, "granted", granted)
+
+
+def dropped_at_once(plant: Planter) -> None:
+    plant.put(bounds, "drained_after", lambda profile: 0.0)
+
+
+def guests_are_not_killed(plant: Planter) -> None:
+    plant.put(Keeper, "_kills", lambda self: ())
+    plant.put(bounds, "may_pet", lambda profile, now, lapses_at: True)
+
+
+# --- proof ------------------------------------------------------------------------------------------------------------
+
+
+def holds_are_forgotten(plant: Planter) -> None:
+    plant.put(case, "question_counts_from", lambda known, pool: known.last_heard_at)
+
+
+def a_lapse_proves_without_a_watchdog(plant: Planter) -> None:
+    ships = case.lease_expired
+    plant.put(case, "lease_expired", lambda known, pool: ships(replace(known, watchdog=True), pool))
+
+
+def silence_is_death(plant: Planter) -> None:
+    def lease_expired(known: case.Case, pool: case.LeasedPool) -> Any:
+        if known.now - known.last_heard_at < pool.timing.doomed_seconds:
+            return None
+        return LeaseExpired(pool_id=pool.pool_id, boot_id=known.boot_id, generation=0, witnesses=())
+
+    plant.put(case, "lease_expired", lease_expired)
+
+
+def off_is_believed_alone(plant: Planter) -> None:
+    plant.put(case, "ran_out", lambda known, pool: True)
+
+
+def another_boot_id_is_a_boot(plant: Planter) -> None:
+    ships = case.rebooted
+
+    def rebooted(known: case.Case) -> Any:
+        return ships(replace(known, answers=tuple(replace(answer, moved=True) for answer in known.answers)))
+
+    plant.put(case, "rebooted", rebooted)
+
+
+def given_up_whoever_wrote_it(plant: Planter) -> None:
+    def released(known: case.Case, pool: case.LeasedPool) -> Any:
+        return next(
+            (
+                Released(pool_id=pool.pool_id, boot_id=known.boot_id, generation=0, told_by=each.slot.observer_id)
+                for each in known.sound(pool)
+                if known.poisoned_at is not None
+            ),
+            None,
+        )
+
+    plant.put(case, "released", released)
+
+
+def gone_before_its_writes(plant: Planter) -> None:
+    async def at_once(charge: Any, vm_id: str, deadline: Any) -> None: ...
+
+    plant.put(last_writes, "doubt", at_once)
+    plant.put(Tenure, "answers", lambda self, profile, now: True)
+
+
+def forgotten_while_it_runs(plant: Planter) -> None:
+    async def may_run(charge: Any, vm_id: str) -> bool:
+        return False
+
+    plant.put(guest_orders, "_may_run", may_run)
+
+
+# --- epochs -----------------------------------------------------------------------------------------------------------
+
+
+def epochs_do_not_rise(plant: Planter) -> None:
+    ships = start_orders.placed_on
+    plant.put(
+        start_orders, "placed_on", lambda vm, host, cluster, *, epoch: ships(vm, host, cluster, epoch=max(1, vm.epoch))
+    )
+
+
+def old_copies_are_left_alone(plant: Planter) -> None:
+    ships = compare_guest
+
+    def compare(vm: Any, seen: Any, host_id: Any) -> Any:
+        finding = ships(vm, seen, host_id)
+        return Agrees() if isinstance(finding, Kill) else finding
+
+    plant.put(reconcile_host, "compare", compare)
+
+
+# --- recovery ---------------------------------------------------------------------------------------------------------
+
+
+def whoever_was_stopped_is_started(plant: Planter) -> None:
+    def judge(vm: Any, cause: Any = None, *, force_ha: bool = False) -> Any:
+        return victims.Restart(rule="always", why="always")
+
+    plant.put(release_guests, "judge", judge)
+    plant.put(plan_restarts, "judge_again", lambda vm, epoch: victims.Restart(rule="always", why="always"))
+
+
+def a_failed_restart_is_not_tried_again(plant: Planter) -> None:
+    ships = plan_restarts.turns_due
+
+    async def turns_due(cloud: Any, in_hand: Any) -> Any:
+        return [turn for turn in await ships(cloud, in_hand) if turn.decision.attempts == 0 or turn.is_under_way]
+
+    plant.put(plan_restarts, "turns_due", turns_due)
+
+
+def incidents_of_the_dead_are_left(plant: Planter) -> None:
+    async def claimed(incident: Any, cloud: Any) -> Any:
+        return []
+
+    plant.put(casebook, "_claimed", claimed)
+
+
+def unknown_is_failed(plant: Planter) -> None:
+    async def until_known(order: Any, **_: Any) -> Any:
+        told = await order(0)
+        return Failed(code=told.code) if isinstance(told, Unknown) else told
+
+    for user in (start_vm, restart_guest):
+        plant.put(user, "until_known", until_known)
+
+
+def every_boot_is_over(plant: Planter) -> None:
+    async def boot_is_over(host_id: Any, boot_id: Any, cloud: Any) -> bool:
+        return True
+
+    for user in (start_vm, stop_vm, restart_guest, settle_migration):
+        if "boot_is_over" in vars(user):
+            plant.put(user, "boot_is_over", boot_is_over)
+
+
+def missing_guests_are_not_missed(plant: Planter) -> None:
+    async def miss(vm: Any, missing: Any, cloud: Any) -> bool:
+        return True
+
+    plant.put(reconcile_host, "_miss", miss)
+
+
+def what_was_not_settled_is_dropped(plant: Planter) -> None:
+    plant.put(Inbox, "again", lambda self, news, after_seconds: None)
+
+
+# --- jobs and migrations ----------------------------------------------------------------------------------------------
+
+
+def jobs_are_anybodys(plant: Planter) -> None:
+    plant.put(Workers, "work_on", lambda self, job: job.id in self.in_hand)
+
+
+def the_source_goes_on_blindly(plant: Planter) -> None:
+    async def decide(self: Any, source: Any, target: Any) -> Any:
+        if source.power is Power.PAUSED:
+            await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
+        return await settle_migration.stayed(self.vm, self.run) if source.answered else None
+
+    plant.put(settle_migration.Settling, "decide", decide)
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def digests_are_not_compared(plant: Planter) -> None:
+    ships = Presence.beat
+
+    def beat(self: Presence, heartbeat: Any, now: float) -> bool:
+        ships(self, heartbeat, now)
+        return False
+
+    plant.put(Presence, "beat", beat)
+    plant.put(View, "take_changes", _untold(View.take_changes))
+
+
+def _untold(ships: Any) -> Any:
+    def take_changes(self: View) -> Any:
+        return replace(ships(self), news=(), reports=())
+
+    return take_changes
+
+
+def holds_for_everybody(plant: Planter) -> None:
+    plant.put(Holds, "bar", lambda self, host_id: None)
+    plant.put(Holds, "over_at", lambda self, host_id, pool_id: 0.0)
+
+
+def answers_are_kept_nowhere(plant: Planter) -> None:
+    plant.put(Link, "_keep_until_seen", lambda self, up: None)
+    plant.put(OrdersUnderWay, "send_again", lambda self, host_id, send: None)
+
+
+# --- the rest of lease, recovery, jobs and sessions -----------------------------------------------------------------------
+
+
+def the_watchdog_is_petted_for_ever(plant: Planter) -> None:
+    plant.put(Tenure, "lets_pet", lambda self, profile, now: True)
+
+
+def renewals_stop(plant: Planter) -> None:
+    plant.put(Tenure, "may_renew", lambda self, now: self.sequence < 20)
+
+
+def the_dead_are_left_dead(plant: Planter) -> None:
+    async def turns_due(cloud: Any, in_hand: Any) -> Any:
+        return []
+
+    plant.put(plan_restarts, "turns_due", turns_due)
+
+
+def nobody_is_wanted_back(plant: Planter) -> None:
+    def judge(vm: Any, cause: Any = None, *, force_ha: bool = False) -> Any:
+        return victims.LeaveStopped(rule="never", why="never")
+
+    plant.put(release_guests, "judge", judge)
+
+
+def a_boot_releases_nobody(plant: Planter) -> None:
+    async def nothing(host: Any, cloud: Any) -> None: ...
+
+    for user in (reconcile_host, investigate_host):
+        plant.put(user, "release_older_boot", nothing)
+
+
+def guests_are_not_compared(plant: Planter) -> None:
+    async def compare_guests(host: Any, cloud: Any) -> bool:
+        return True
+
+    plant.put(reconcile_host, "compare_guests", compare_guests)
+
+
+def guests_stay_paused(plant: Planter) -> None:
+    plant.put(situation, "PAUSED_ON_IO_ERROR", "something else")
+
+
+def silence_is_done(plant: Planter) -> None:
+    def unanswered(command_id: str, code: str, why: str) -> Any:
+        return CommandResult(command_id=command_id, state=RunState.DONE)
+
+    plant.put(commands, "unanswered", unanswered)
+    plant.put(fleet, "unanswered", unanswered)
+
+
+def a_place_lost_is_kept(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "leads", property(lambda self: True))
+
+
+def jobs_of_the_dead_are_left(plant: Planter) -> None:
+    plant.put(Workers, "work_on", lambda self, job: job.owner_id is not None)
+
+
+def jobs_in_one_line_run_together(plant: Planter) -> None:
+    plant.put(job_rules, "takeable", lambda unfinished, workers, now: [j for j in unfinished if not workers.work_on(j)])
+    plant.put(job_rules, "has_rival", lambda job, unfinished, workers: False)
+
+
+def a_postponed_job_is_done(plant: Planter) -> None:
+    ships = job_rules.after
+
+    def after(job: Any, ending: Any, now: Any) -> Any:
+        is_postponed = isinstance(ending, job_rules.Postponed)
+        return ships(job, job_rules.Succeeded(result={}) if is_postponed else ending, now)
+
+    plant.put(job_rules, "after", after)
+
+
+def a_copy_that_came_under_an_old_epoch_is_adopted(plant: Planter) -> None:
+    plant.put(situation, "KillStale", lambda epoch, newer_epoch: situation.Adopt(epoch=epoch))
+
+
+def writes_are_not_compared(plant: Planter) -> None:
+    """Of rows: the last one wins."""
+    plant.put(
+        MemoryRepository,
+        "_swap",
+        lambda self, old, new: self._table.__setitem__(old.id, replace(new, version=new.version + 1))
+        or self._table[old.id],
+    )
+
+
+def a_stop_meanwhile_is_overlooked(plant: Planter) -> None:
+    async def still(turns: Any, cloud: Any) -> Any:
+        return turns
+
+    plant.put(plan_restarts, "_still_to_be_restarted", still)
+
+
+MUTANTS = {
+    plant.__name__: Mutant(plant.__name__, plant.__name__.replace("_", " "), plant)
+    for plant in (
+        dead_too_early,
+        petted_while_valid,
+        renewed_from_its_end,
+        started_without_a_lease,
+        a_start_in_flight_is_nothing,
+        any_epoch_is_good,
+        authority_outlives_a_lapse,
+        the_ledger_dies_with_its_process,
+        every_witness_is_sound,
+        a_hold_counts_from_its_answer,
+        dropped_at_once,
+        guests_are_not_killed,
+        holds_are_forgotten,
+        a_lapse_proves_without_a_watchdog,
+        silence_is_death,
+        off_is_believed_alone,
+        another_boot_id_is_a_boot,
+        given_up_whoever_wrote_it,
+        gone_before_its_writes,
+        forgotten_while_it_runs,
+        epochs_do_not_rise,
+        old_copies_are_left_alone,
+        whoever_was_stopped_is_started,
+        a_failed_restart_is_not_tried_again,
+        incidents_of_the_dead_are_left,
+        unknown_is_failed,
+        every_boot_is_over,
+        missing_guests_are_not_missed,
+        what_was_not_settled_is_dropped,
+        jobs_are_anybodys,
+        the_source_goes_on_blindly,
+        digests_are_not_compared,
+        holds_for_everybody,
+        answers_are_kept_nowhere,
+        the_watchdog_is_petted_for_ever,
+        renewals_stop,
+        the_dead_are_left_dead,
+        nobody_is_wanted_back,
+        a_boot_releases_nobody,
+        guests_are_not_compared,
+        guests_stay_paused,
+        silence_is_done,
+        a_place_lost_is_kept,
+        jobs_of_the_dead_are_left,
+        jobs_in_one_line_run_together,
+        a_postponed_job_is_done,
+        a_copy_that_came_under_an_old_epoch_is_adopted,
+        writes_are_not_compared,
+        a_stop_meanwhile_is_overlooked,
+    )
+}
