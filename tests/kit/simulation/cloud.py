@@ -180,5 +180,8 @@ class SimulatedCloud:
         self.network.heal_all()
         for controller in self.controllers.values():
             controller.switch(True)
+        self.switch_on_hosts()
+
+    def switch_on_hosts(self) -> None:
         for machine in self.machines.values():
             machine.host.power_on()

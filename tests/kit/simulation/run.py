@@ -104,6 +104,7 @@ def _end(cloud: SimulatedCloud, happening: Happening) -> None:
 async def _settle(cloud: SimulatedCloud) -> float:
     healed_at = sim_loop().time()
     while wrong := cloud.watch.what_is_wrong():
+        cloud.switch_on_hosts()  # one that was powered off while it booted is an operator's to switch on
         if sim_loop().time() - healed_at > SETTLE_SECONDS:
             for each in wrong[:5]:
                 cloud.watch.broken("all is well again some time after healing", each)
