@@ -1,5 +1,5 @@
 # Every target makes its own environment first; `make demo` and `make test` are all a newcomer needs.
-.PHONY: demo test galera check lab bench prove simulate states reference proto
+.PHONY: demo test test-clients galera check lab bench prove simulate states reference proto
 BIN := .venv/bin
 SCHEDULES ?= 1000
 SEED_FROM ?= 0
@@ -12,6 +12,10 @@ test: ## all that CI runs: quick tests, then those on real hypervisors
 	@packaging/bootstrap test
 	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
 	$(BIN)/pytest -m "lab and not client and not cluster" -n 2 --dist worksteal
+
+test-clients: ## cloudstack-go, built from the Go module proxy, against a running controller; wants Go; minutes at first
+	@packaging/bootstrap test
+	$(BIN)/pytest -m client
 
 galera: ## a MariaDB cluster of three nodes, one of which is killed under load
 	@packaging/bootstrap test

@@ -1,7 +1,8 @@
-"""Small things that must be done now and then: settings read anew, sessions and call windows that ended forgotten."""
+"""Small things that must be done now and then: settings read anew, alerts resolved whose trouble is over, and what ended forgotten."""
 
 from __future__ import annotations
 
+from mainstay_controller.operations.close_alerts import close_alerts, forget_old
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.sign_in import sweep_sessions
 from mainstay_controller.operations.throttle import sweep_windows
@@ -10,6 +11,7 @@ from mainstay_controller.store.port import OutcomeUnknown, Unreachable
 from mainstay_runtime.logs import logger
 
 REFRESH_SECONDS = 1.0
+REFRESHES_PER_CLOSING = 5
 REFRESHES_PER_SWEEP = 60
 
 log = logger(__name__)
@@ -17,14 +19,19 @@ log = logger(__name__)
 
 async def keep_up(cloud: Cloud) -> None:
     """For ever."""
-    turn = 0
+    turn, purge_at = 0, 0.0
     while True:
         await cloud.clock.sleep(REFRESH_SECONDS)
         turn += 1
         try:
             await refresh(cloud)
+            if turn % REFRESHES_PER_CLOSING == 0:
+                await close_alerts(cloud)
             if turn % REFRESHES_PER_SWEEP == 0:
                 await sweep_sessions(cloud)
                 await sweep_windows(cloud)
+            if cloud.clock.monotonic() >= purge_at:
+                await forget_old(cloud)
+                purge_at = cloud.clock.monotonic() + cloud.settings.alert_purge_interval_seconds
         except (OutcomeUnknown, Unreachable) as error:
-            log.warning("settings were not read", error=str(error))
+            log.warning("the database was away during upkeep", error=str(error))

@@ -654,6 +654,39 @@ class Settings:
             told="An open alert that nobody acknowledges is told of again after so long.",
         ),
     ] = 86_400.0
+    alert_purge_days: Annotated[
+        float,
+        Tunable(
+            name="alert.purge.delay",
+            group=ALERTS,
+            unit="days",
+            low=0,
+            high=36_500,
+            told="Alerts older than this are forgotten; 0: never.",
+        ),
+    ] = 0.0
+    alert_purge_interval_seconds: Annotated[
+        float,
+        Tunable(
+            name="alert.purge.interval",
+            group=ALERTS,
+            unit="s",
+            low=1,
+            high=31_536_000,
+            told="How often old alerts are looked for; and old events too.",
+        ),
+    ] = 86_400.0
+    event_purge_days: Annotated[
+        float,
+        Tunable(
+            name="event.purge.delay",
+            group=ALERTS,
+            unit="days",
+            low=0,
+            high=36_500,
+            told="Events older than this are forgotten; 0: never.",
+        ),
+    ] = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
