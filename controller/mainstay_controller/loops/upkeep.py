@@ -11,7 +11,7 @@ from mainstay_controller.store.port import OutcomeUnknown, Unreachable
 from mainstay_runtime.logs import logger
 
 REFRESH_SECONDS = 1.0
-REFRESHES_PER_CLOSING = 5
+REFRESHES_PER_CLOSING = 60
 REFRESHES_PER_SWEEP = 60
 
 log = logger(__name__)
