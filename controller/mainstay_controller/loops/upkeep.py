@@ -11,25 +11,27 @@ from mainstay_controller.store.port import OutcomeUnknown, Unreachable
 from mainstay_runtime.logs import logger
 
 REFRESH_SECONDS = 1.0
-REFRESHES_PER_CLOSING = 60
 REFRESHES_PER_SWEEP = 60
+REFRESHES_PER_CLOSING = 300
+PURGES_FIRST_SECONDS = 600.0
+"""A controller that starts has more urgent things to do."""
 
 log = logger(__name__)
 
 
 async def keep_up(cloud: Cloud) -> None:
     """For ever."""
-    turn, purge_at = 0, 0.0
+    turn, purge_at = 0, cloud.clock.monotonic() + PURGES_FIRST_SECONDS
     while True:
         await cloud.clock.sleep(REFRESH_SECONDS)
         turn += 1
         try:
             await refresh(cloud)
-            if turn % REFRESHES_PER_CLOSING == 0:
-                await close_alerts(cloud)
             if turn % REFRESHES_PER_SWEEP == 0:
                 await sweep_sessions(cloud)
                 await sweep_windows(cloud)
+            if turn % REFRESHES_PER_CLOSING == 0:
+                await close_alerts(cloud)
             if cloud.clock.monotonic() >= purge_at:
                 await forget_old(cloud)
                 purge_at = cloud.clock.monotonic() + cloud.settings.alert_purge_interval_seconds

@@ -120,6 +120,6 @@ async def test_it_happens_unasked() -> None:
         await an_alert(here.cloud, "host:nobody")
 
         async with background(lambda: keep_up(here.cloud)):
-            await here.site.clock.sleep(70)
+            await here.site.clock.sleep(310)
 
         assert await states(here.cloud) == [RESOLVED]
