@@ -9,13 +9,10 @@ from mainstay_controller.domain.alerts import OPEN, RESOLVED
 from mainstay_controller.domain.ids import AccountId, AlertId, ControllerId, DomainId, HostId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.records import Alert, Controller, OutOfBand, Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.loops.upkeep import keep_up
 from mainstay_controller.operations.close_alerts import close_alerts, forget_old
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import About, AlertType
-from mainstay_runtime.tasks import background
 from tests.kit.api import a_cloud
-from tests.kit.small_cloud import a_cloud as a_virtual_cloud
 from tests.kit.virtual_time import BEGINNING
 
 
@@ -113,13 +110,3 @@ async def test_old_events_are_forgotten_and_old_alerts_only_if_that_is_wished() 
 
     assert [event.description for event in await cloud.store.events.find()] == ["1 days old"]
     assert (alerts_by_default, await cloud.store.alerts.count()) == (2, 1)
-
-
-async def test_it_happens_unasked() -> None:
-    async with a_virtual_cloud() as here:
-        await an_alert(here.cloud, "host:nobody")
-
-        async with background(lambda: keep_up(here.cloud)):
-            await here.site.clock.sleep(310)
-
-        assert await states(here.cloud) == [RESOLVED]
