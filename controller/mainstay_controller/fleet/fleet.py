@@ -7,7 +7,7 @@ The limits: everything here is in memory.  What was learnt becomes rows through 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
@@ -79,6 +79,7 @@ class Fleet(Verbs):
         self._telling = Telling(f"{controller_id}@{clock.monotonic()}", self._hosts)
         self._elsewhere = Elsewhere()
         self._relay: Relay | None = None
+        self._look_for_peers: Callable[[], Awaitable[None]] | None = None
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
 
@@ -285,8 +286,10 @@ class Fleet(Verbs):
         """All other controllers that live, and where they are."""
         self._elsewhere.know(addresses)
 
-    def hear_through(self, relay: Relay) -> None:
+    def hear_through(self, relay: Relay, look_for_peers: Callable[[], Awaitable[None]]) -> None:
+        """`look_for_peers` ends in `know_peers`, or leaves what we know as it is."""
         self._relay = relay
+        self._look_for_peers = look_for_peers
 
     def tell(self, wanted: PicturesWanted) -> Pictures:
         """To another controller: what is new of our hosts."""
@@ -393,11 +396,13 @@ class Fleet(Verbs):
             return unanswered(command.command_id, "unknown", f"the controller at {address} did not answer: {error}")
 
     async def _is_somewhere(self, host_id: HostId) -> bool:
-        """With a controller, or on its way to one.  Pictures are a second old: the others are asked now, once for all who wonder."""
+        """With a controller, or on its way to one.  What we know of the others is seconds old: they are looked for and asked now, once for
+        all who wonder."""
         wondered_at = self._clock.monotonic()
         async with self._asking:
-            if self._asked_at < wondered_at:
+            if self._look_for_peers is not None and self._asked_at < wondered_at:
                 self._asked_at = self._clock.monotonic()
+                await self._look_for_peers()
                 await self.ask_peers()
         presence = self._hosts.get(host_id)
         sent_away = presence is not None and presence.is_moving

@@ -24,7 +24,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.enrolment_book import RowBook
 from mainstay_controller.operations.first_admin import create_first_admin
 from mainstay_controller.operations.master_key import MasterKey
-from mainstay_controller.operations.membership import Superseded, join, leave
+from mainstay_controller.operations.membership import Superseded, join, leave, look_for_peers
 from mainstay_controller.operations.passwords import hashed
 from mainstay_controller.operations.shared_authority import shared_authority
 from mainstay_controller.operations.tune import settings_kept
@@ -111,7 +111,7 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         power = assembly.power_controllers()
         cloud = assembly.a_cloud(store, me, tuned, clock=clock, rng=rng, power=power, ca_pem=authority.ca.ca_pem)
         cloud.master_key = key
-        cloud.fleet.hear_through(GrpcRelay(authority, me.id, lines))
+        cloud.fleet.hear_through(GrpcRelay(authority, me.id, lines), partial(look_for_peers, cloud))
         await show_first_admin(cloud, chosen.state_dir)
         await assembly.open_to_agents(cloud)
         doors = assembly.doors(cloud, authority, RowBook(store))

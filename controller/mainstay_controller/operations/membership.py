@@ -14,7 +14,7 @@ from mainstay_controller.domain.records import Controller
 from mainstay_controller.domain.shares import Load, gifts_to
 from mainstay_controller.operations.cloud import Cloud, ThisController
 from mainstay_controller.operations.journal import AlertType
-from mainstay_controller.store.port import Conflict, Stale, Store, at_most, ne
+from mainstay_controller.store.port import Conflict, OutcomeUnknown, Stale, Store, Unreachable, at_most, ne
 from mainstay_runtime.logs import logger
 
 log = logger(__name__)
@@ -109,6 +109,14 @@ async def living(cloud: Cloud) -> list[Controller]:
     cloud.fleet.controllers = tuple(filter(None, cloud.settings.host.split(","))) or inviting
     cloud.fleet.know_peers({row.id: row.address for row in rows if row.id != cloud.me.id})
     return rows
+
+
+async def look_for_peers(cloud: Cloud) -> None:
+    """For whoever misses a host: one that just joined may have it.  A store that is away teaches nothing."""
+    try:
+        await living(cloud)
+    except (OutcomeUnknown, Unreachable) as error:
+        log.info("the other controllers were not looked for", error=str(error))
 
 
 @dataclass(slots=True)

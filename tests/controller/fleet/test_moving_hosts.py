@@ -31,8 +31,11 @@ class DirectRelay:
 
 def two_fleets() -> tuple[Fleet, Fleet]:
     ours, theirs = a_fleet(), a_fleet()
-    ours.hear_through(DirectRelay(theirs))
-    ours.know_peers({ControllerId("c2"): "c2:8250"})
+
+    async def look_for_peers() -> None:
+        ours.know_peers({ControllerId("c2"): "c2:8250"})
+
+    ours.hear_through(DirectRelay(theirs), look_for_peers)
     return ours, theirs
 
 
@@ -41,9 +44,8 @@ async def departs(fleet: Fleet, session: FakeSession) -> None:
     await fleet.closed(session, "redirected")
 
 
-async def test_a_host_that_came_to_the_other_a_moment_ago_is_found_there() -> None:
+async def test_a_host_that_came_to_a_controller_of_which_nothing_was_known_is_found_there() -> None:
     ours, theirs = two_fleets()
-    await ours.ask_peers()
     session = await arrive(theirs)
 
     async with asking(ours, "q1") as asked:
@@ -56,7 +58,6 @@ async def test_a_host_that_came_to_the_other_a_moment_ago_is_found_there() -> No
 async def test_an_order_waits_for_a_host_that_the_other_sent_to_us() -> None:
     ours, theirs = two_fleets()
     session = await arrive(theirs)
-    await ours.ask_peers()
     await departs(theirs, session)
 
     async with asking(ours, "q1") as asked:

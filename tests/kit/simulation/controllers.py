@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar, cast
 
 from mainstay_controller.domain.ids import ControllerId
@@ -13,7 +14,7 @@ from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.main import assembly
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.membership import Superseded, join
+from mainstay_controller.operations.membership import Superseded, join, look_for_peers
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.enrolment import Enrolment
@@ -173,7 +174,7 @@ class ControllerHost:
         seconds = self._settings.controller_lease_seconds
         me = await join(store, ControllerId(self.name), self.name, address, seconds)
         cloud = assembly.a_cloud(store, me, self._settings, clock=self.clock, rng=self._rng, power=self._power)
-        cloud.fleet.hear_through(WireRelay(self, self._others, self._network))
+        cloud.fleet.hear_through(WireRelay(self, self._others, self._network), partial(look_for_peers, cloud))
         await assembly.open_to_agents(cloud)
         sessions = self._sessions(cloud)
 
