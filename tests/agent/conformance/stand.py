@@ -81,16 +81,17 @@ async def state_of(stand: Stand, vm_id: str) -> GuestState | None:
     return None if report is None else report.state
 
 
+async def is_in(stand: Stand, vm_id: str, state: GuestState) -> bool:
+    """For `eventually`: a look that an event of the past overtakes is older than the guest's state."""
+    return await state_of(stand, vm_id) is state
+
+
 async def cause_of(stand: Stand, vm_id: str) -> StopCause | None:
     """Once it is stopped."""
-    await eventually(lambda: _is_stopped(stand, vm_id))
+    await eventually(lambda: is_in(stand, vm_id, GuestState.STOPPED))
     report = await report_of(stand, vm_id)
     assert report is not None
     return report.cause
-
-
-async def _is_stopped(stand: Stand, vm_id: str) -> bool:
-    return await state_of(stand, vm_id) is GuestState.STOPPED
 
 
 async def eventually(claim: Callable[[], Awaitable[bool]], within_seconds: float = SOON_SECONDS) -> None:

@@ -12,6 +12,7 @@ from tests.agent.conformance.stand import (
     Stand,
     cause_of,
     eventually,
+    is_in,
     report_of,
     started,
     state_of,
@@ -103,11 +104,11 @@ async def test_a_paused_guest_goes_on_when_told(stand: Stand) -> None:
     spec = await started(stand)
 
     assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
-    assert await state_of(stand, spec.vm_id) is GuestState.PAUSED
+    await eventually(lambda: is_in(stand, spec.vm_id, GuestState.PAUSED))
     assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
 
     assert (await stand.driver.resume(stand.host_id, spec.vm_id, SOON_SECONDS)).done
-    assert await state_of(stand, spec.vm_id) is GuestState.RUNNING
+    await eventually(lambda: is_in(stand, spec.vm_id, GuestState.RUNNING))
 
 
 async def test_a_forced_reboot_keeps_the_guest_where_it_is(stand: Stand) -> None:
