@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.instant import instant_job
+from mainstay_controller.api.one_place import OneCluster, OneHost, OneZone
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views.host_ha import HostHaView, host_ha
-from mainstay_controller.domain.ids import ClusterId, HostId, ZoneId
+from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Host
 from mainstay_controller.operations import host_ha as operation
 from mainstay_controller.operations.cloud import Cloud
@@ -29,21 +30,6 @@ class HaProviderView:
 class ConfigureHa:
     host_id: Annotated[HostId, "the ID of the host"]
     provider: Annotated[str, "the HA provider: that of its hypervisor"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneHost:
-    host_id: Annotated[HostId, "the ID of the host"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneCluster:
-    cluster_id: Annotated[ClusterId, "the ID of the cluster"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneZone:
-    zone_id: Annotated[ZoneId, "the ID of the zone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import Annotated
 from mainstay_controller.api.access import ROOT, Caller
 from mainstay_controller.api.answers import Accepted, Success, accepted
 from mainstay_controller.api.instant import instant_job
+from mainstay_controller.api.one_place import OneCluster, OneHost, OneZone
 from mainstay_controller.api.parameters import Between
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import out_of_band as views
-from mainstay_controller.domain.ids import ClusterId, HostId, ZoneId
+from mainstay_controller.domain.ids import HostId
 from mainstay_controller.fleet.power.port import PowerAction
 from mainstay_controller.operations import out_of_band
 from mainstay_controller.operations.cloud import Cloud
@@ -26,21 +27,6 @@ class ConfigureOutOfBandManagement:
     port: Annotated[int, "the port of the power controller", Between(1, 65535)]
     username: Annotated[str, "the user name for the power controller"]
     password: Annotated[str, "the password for the power controller"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneHost:
-    host_id: Annotated[HostId, "the ID of the host"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneCluster:
-    cluster_id: Annotated[ClusterId, "the ID of the cluster"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneZone:
-    zone_id: Annotated[ZoneId, "the ID of the zone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
