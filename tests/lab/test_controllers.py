@@ -35,9 +35,8 @@ async def test_a_recovery_survives_a_controller_killed_in_each_of_its_phases(clo
         read = log_of(cloud).stat().st_size
         await host.switch_off("a story")
         for moment in MOMENTS:
-            await is_logged(cloud, moment, after=read)
+            read = await is_logged(cloud, moment, after=read)
             cloud.controllers[1].kill()
-            read = log_of(cloud).stat().st_size
             cloud.start_controller()
         await cloud.controller_answers()
 
@@ -55,8 +54,15 @@ def log_of(cloud: LabCloud) -> Path:
     return cloud.controllers[1].log
 
 
-async def is_logged(cloud: LabCloud, words: str, *, after: int) -> None:
+async def is_logged(cloud: LabCloud, words: str, *, after: int) -> int:
+    """The place in the log behind the words.
+
+    The next moment is looked for from there, not from where the log ended when the controller was killed: it may have come in the instant between.
+    """
+    sought = words.encode()
+
     async def is_there() -> bool:
-        return words in log_of(cloud).read_bytes()[after:].decode()
+        return sought in log_of(cloud).read_bytes()[after:]
 
     await until(is_there, f"the controller logs {words!r}", MOMENT_DEADLINE_SECONDS)
+    return log_of(cloud).read_bytes().index(sought, after) + len(sought)
