@@ -12,6 +12,8 @@ from tests.kit.simulation.plan import Happening, Plan
 
 RHO = 1e-3
 FIRST_AT, LAST_AT = 8.0, 80.0
+MANAGEMENT_NETWORK = "management network"
+CHANNEL_SHARE = 1 / 8  # of the runs, in which one channel is lost and nothing else
 
 ALPHABET: Mapping[Letter, int] = {
     faults.host_cut_off: 6,
@@ -149,6 +151,32 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
 )
 """Letters that have to do with each other; drawn by the weights of the alphabet."""
 
+CHANNELS: Mapping[str, tuple[Letter, ...]] = {
+    MANAGEMENT_NETWORK: (
+        faults.host_cut_off,
+        faults.host_deaf,
+        faults.host_mute,
+        faults.way_cut,
+        faults.neighbours_cut,
+        faults.controller_cut_off,
+        faults.bad_weather,
+    ),
+    "storage": (faults.pool_stands_still, faults.pool_refuses_all),
+    "power controllers": (faults.bmc_manner, faults.bmc_of_another, faults.bmc_slow),
+    "controllers": (
+        faults.controller_stopped,
+        faults.controller_killed,
+        faults.controller_dies_at_a_call,
+        faults.controller_away,
+        faults.controller_without_database,
+        faults.database_away,
+        faults.database_slow,
+        faults.database_fails_over,
+        faults.commits_unacknowledged,
+    ),
+}
+"""What a living host is known by, and what may be lost of one of them - all of it, for as long as it likes - without any guest's dying."""
+
 
 def plan_of(seed: int) -> Plan:
     chance = Random(seed)
@@ -162,17 +190,20 @@ def plan_of(seed: int) -> Plan:
         vms=tuple(f"vm{number}" for number in range(1, vms + 1)),
         at=0.0,
     )
+    fence_policy = chance.choice(("keep", "keep", "fence"))
+    happenings = tuple(_happenings(scene))
     return Plan(
         seed=seed,
         hosts=hosts,
         controllers=controllers,
         vms=vms,
         profile=chance.choice(("fast", "fast", "fast", "standard")),
-        fence_policy=chance.choice(("keep", "keep", "fence")),
+        fence_policy=fence_policy,
         bmcs=chance.random() < 0.5,
         clock_rates=tuple(_rate(chance) for _ in range(2 * hosts + controllers)),
         without_watchdog=frozenset(host for host in scene.hosts if chance.random() < 0.05),
-        happenings=tuple(_happenings(scene)),
+        is_harmless=_hurts_one_channel(happenings, fence_policy),
+        happenings=happenings,
     )
 
 
@@ -180,10 +211,21 @@ def _rate(chance: Random) -> float:
     return 1 + chance.choice((-RHO, 0.0, RHO, chance.uniform(-RHO, RHO)))
 
 
+def _hurts_one_channel(happenings: tuple[Happening, ...], fence_policy: str) -> bool:
+    """Under the policy `fence` to be cut off the management network is meant to cost a host its guests."""
+    kinds = {each.kind for each in happenings}
+    return any(
+        kinds <= {letter.__name__ for letter in letters}
+        for channel, letters in CHANNELS.items()
+        if (channel, fence_policy) != (MANAGEMENT_NETWORK, "fence")
+    )
+
+
 def _happenings(scene: Scene) -> list[Happening]:
     """From calm to stormy, mostly with one theme and about few hosts, so that faults meet each other's consequences; sometimes all at once."""
     chance = scene.chance
-    weights = {letter: weight for letter, weight in ALPHABET.items() if letter in _theme(chance)}
+    letters = _theme(chance)
+    weights = [ALPHABET[letter] for letter in letters]
     moments = sorted(chance.uniform(FIRST_AT, LAST_AT) for _ in range(chance.choice((1, 2, 4, 6, 8, 12, 16))))
     if chance.random() < 0.4:
         moments = [moments[0] + (moment - moments[0]) * 0.25 for moment in moments]
@@ -192,9 +234,10 @@ def _happenings(scene: Scene) -> list[Happening]:
         hosts=tuple(chance.sample(scene.hosts, chance.choice((1, 2, len(scene.hosts))))),
         vms=tuple(chance.sample(scene.vms, chance.choice((1, len(scene.vms))))),
     )
-    drawn = [(chance.choices(list(weights), list(weights.values()))[0], moment) for moment in moments]
+    drawn = [(chance.choices(letters, weights)[0], moment) for moment in moments]
     return [replace(letter(replace(few, at=moment)), kind=letter.__name__) for letter, moment in drawn]
 
 
 def _theme(chance: Random) -> tuple[Letter, ...]:
-    return chance.choice((*THEMES, tuple(ALPHABET), tuple(ALPHABET)))
+    among = tuple(CHANNELS.values()) if chance.random() < CHANNEL_SHARE else (*THEMES, tuple(ALPHABET), tuple(ALPHABET))
+    return chance.choice(among)

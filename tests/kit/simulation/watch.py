@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 AT_REST = (VmState.STOPPED, VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR)
 STOPS = ("stopVirtualMachine", "destroyVirtualMachine")
 STARTS = ("startVirtualMachine", "deployVirtualMachine")
-KILLED = (StopCause.FENCED, StopCause.VANISHED, StopCause.CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class Watch:
         )
         if not copy.incoming:
             self.deaths += 1
-        if self.harmless and copy.executes and cause in KILLED:
+        if self.harmless:
             self.broken(
                 "an outage of one channel kills nobody", f"{copy.spec.vm_id} on {host.host_id}: {cause} {detail}"
             )
