@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
 from mainstay_controller.domain.ha.evidence import GuestSeen
-from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
+from mainstay_controller.domain.ha.suspicion import Contact, LastHeard, Silence
 from mainstay_controller.domain.ids import ControllerId, HostId, PoolId
 from mainstay_controller.domain.records import OutOfBand
 from mainstay_controller.fleet.bells import Bells
@@ -216,6 +216,15 @@ class Fleet(Verbs):
         presence = self._hosts.get(host_id)
         return presence.heard_at if presence else None
 
+    def is_heard_since(self, silence: Silence) -> bool:
+        """Or stands at the gate.  Whoever asked the database about a silence asks this afterwards: the host may have come meanwhile."""
+        heard_at = self.heard_at(silence.host_id)
+        return self.is_at_the_gate(silence.host_id) or (heard_at is not None and heard_at > silence.since)
+
+    def is_at_the_gate(self, host_id: HostId) -> bool:
+        """Its agent has come to us, and is not let in yet."""
+        return self._hosts.is_at_the_gate(host_id)
+
     def has_beaten(self, host_id: HostId) -> bool:
         """In its present session: its leases are known, so that orders can be given under them."""
         presence = self._hosts.get(host_id)
@@ -341,7 +350,8 @@ class Fleet(Verbs):
         )
         if self._gate is None or not self.leads:
             return m.Refused(code="overloaded", detail="this controller does not lead yet", retry_after_seconds=1.0)
-        answer = await self._gate.admit(arrivals)
+        with self._hosts.let_in([arrived.host_id for arrived in arrivals]):
+            answer = await self._gate.admit(arrivals)
         if isinstance(answer, TurnedAway):
             return m.Refused(code=answer.code, detail=answer.detail, retry_after_seconds=answer.retry_after_seconds)
         for facts, arrived in zip(hello.hosts, arrivals, strict=True):

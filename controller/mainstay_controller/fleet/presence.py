@@ -5,7 +5,9 @@ operations, told by `news`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mainstay_controller.domain.ha.evidence import GuestSeen
@@ -88,6 +90,7 @@ class Presences:
     def __init__(self) -> None:
         self._hosts: dict[HostId, Presence] = {}
         self._last_arrival_at = float("-inf")
+        self._at_the_gate: Counter[HostId] = Counter()
 
     def __iter__(self) -> Iterator[Presence]:
         return iter(self._hosts.values())
@@ -115,6 +118,18 @@ class Presences:
         self._last_arrival_at = now
         return presence
 
+    @contextmanager
+    def let_in(self, host_ids: Sequence[HostId]) -> Iterator[None]:
+        """While their agent waits to be let in they are silent because of us, not because they are dead."""
+        self._at_the_gate.update(host_ids)
+        try:
+            yield
+        finally:
+            self._at_the_gate.subtract(host_ids)
+
+    def is_at_the_gate(self, host_id: HostId) -> bool:
+        return self._at_the_gate[host_id] > 0
+
     def adopt(self, host_id: HostId, now: float) -> None:
         """Watch a host that no controller answers for: it has its full patience to come to us."""
         if host_id not in self._hosts:
@@ -124,10 +139,10 @@ class Presences:
         self._hosts.pop(host_id, None)
 
     def last_heard(self, before: Mapping[Contact, float]) -> Iterator[LastHeard]:
-        """Of those that were last heard before that moment.  As long as some come, the patience with those we await begins anew: ten
-        thousand come one after another."""
+        """Of those that were last heard before that moment and do not stand at the gate.  As long as some come, the patience with those we
+        await begins anew: ten thousand come one after another."""
         for presence in self._hosts.values():
-            if presence.heard_at >= before[presence.contact]:
+            if presence.heard_at >= before[presence.contact] or self.is_at_the_gate(presence.host_id):
                 continue
             awaited = presence.contact is Contact.AWAITED
             at = max(presence.heard_at, self._last_arrival_at) if awaited else presence.heard_at

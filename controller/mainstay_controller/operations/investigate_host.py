@@ -92,7 +92,7 @@ class Investigation:
             await self._close_as_returned()
         elif self._is_heard_again():
             await self._take_back()
-        else:
+        elif not self.cloud.fleet.is_at_the_gate(self.host.id):
             known = await self._gather()
             for action in assess(known):
                 await self._perform(action, known)

@@ -15,11 +15,14 @@ from mainstay_controller.store.port import Store
 
 
 async def suspect_host(silence: Silence, cloud: Cloud) -> Incident | None:
-    """None: it is suspect or dead already, or removed.  Raises Stale when its row changed meanwhile."""
+    """None: it is suspect or dead already, removed, or was heard meanwhile.  Raises Stale when its row changed meanwhile."""
     try:
         async with cloud.store.transaction() as store:
             host = await store.hosts.get(silence.host_id)
-            if host is None or host.removed is not None or await _is_held_by_another(host, store, cloud):
+            is_ours = host is not None and host.removed is None and not await _is_held_by_another(host, store, cloud)
+            if cloud.fleet.is_heard_since(silence):
+                return None
+            if host is None or not is_ours:
                 cloud.fleet.forget(silence.host_id)
                 return None
             now = await store.now()

@@ -417,3 +417,35 @@ async def test_a_hold_given_here_is_kept_until_it_is_certainly_over() -> None:
     await fleet.received(sessions["h1"], ASK)
 
     assert fleet.holds_over_at(HostId("h1"), POOL) == 100 + outlast(FAST, FAST.hold_seconds)
+
+
+@dataclass
+class SlowGate(OpenGate):
+    """As while the database is slow."""
+
+    opens: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def admit(self, arrivals: tuple[HostArrival, ...]) -> Orientation | TurnedAway:
+        await self.opens.wait()
+        return await super().admit(arrivals)
+
+
+async def test_a_host_that_waits_to_be_let_in_is_not_silent() -> None:
+    fleet, gate = a_fleet(), SlowGate()
+    fleet.open_to_agents(gate)
+    fleet.adopt(HostId("h1"), "fast")
+    fleet.adopt(HostId("h2"), "fast")
+
+    async def come() -> None:
+        await arrive(fleet)
+
+    async with background(come):
+        await asyncio.sleep(30)
+
+        assert [last.host_id for last in fleet.last_heard()] == ["h2"]
+
+        gate.opens.set()
+        await asyncio.sleep(0.1)
+
+    assert not fleet.is_at_the_gate(HostId("h1"))
+    assert fleet.holds(HostId("h1"))

@@ -50,8 +50,11 @@ class LastHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
+    """`since`: it was not heard after that moment."""
+
     host_id: HostId
     contact: Contact
+    since: float
     seconds: float
 
     @property
@@ -85,4 +88,4 @@ def hosts_under_suspicion(
 ) -> Iterator[Silence]:
     for last in heard:
         if now - max(last.at, attention.since) > patience.for_(last.contact):
-            yield Silence(host_id=last.host_id, contact=last.contact, seconds=now - last.at)
+            yield Silence(host_id=last.host_id, contact=last.contact, since=last.at, seconds=now - last.at)

@@ -1,0 +1,74 @@
+"""A host that comes while its silence is looked into is neither put under suspicion nor forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mainstay_controller.domain.ha.suspicion import Contact, Silence
+from mainstay_controller.domain.ids import ControllerId, HostId
+from mainstay_controller.domain.states import HostState
+from mainstay_controller.operations.suspect_host import suspect_host
+from tests.kit.small_cloud import Here, a_controller, a_site
+
+H1 = HostId("h1")
+
+
+class ComesAtCall:
+    """The host dials again in the moment that its silence has the database asked this."""
+
+    def __init__(self, call: str) -> None:
+        self.call = call
+        self.here: Here | None = None
+
+    async def before(self, call: str) -> None:
+        if call == self.call and self.here is not None:
+            here, self.here = self.here, None
+            await here.host(1).connect(here.cloud.fleet)
+
+
+async def a_silent_host(call: str, held_by: str) -> tuple[Here, Silence]:
+    """It will come at that call; its row says who holds it."""
+    site, coming = await a_site(hosts=1), ComesAtCall(call)
+    here = await a_controller(site, before=coming.before)
+    store = site.store
+    row = await store.hosts.by_id(H1)
+    await store.hosts.swap(row, replace(row, controller_id=ControllerId(held_by)))
+    for controller in await store.controllers.find():
+        await store.controllers.swap(controller, replace(controller, expires=controller.expires + timedelta(hours=1)))
+    since = site.clock.monotonic()
+    await asyncio.sleep(20)
+    coming.here = here
+    return here, Silence(host_id=H1, contact=Contact.AWAITED, since=since, seconds=20.0)
+
+
+@pytest.mark.parametrize("held_by", ["c1", "furnisher"])
+async def test_a_host_that_comes_meanwhile_is_kept(held_by: str) -> None:
+    here, silence = await a_silent_host("get hosts", held_by)
+
+    suspected = await suspect_host(silence, here.cloud)
+
+    assert suspected is None
+    assert here.cloud.fleet.holds(H1)
+    assert (await here.cloud.store.hosts.by_id(H1)).state is HostState.UP
+
+
+async def test_a_host_that_stays_silent_is_put_under_suspicion() -> None:
+    here, silence = await a_silent_host("never", "c1")
+
+    suspected = await suspect_host(silence, here.cloud)
+
+    assert suspected is not None
+    assert (await here.cloud.store.hosts.by_id(H1)).state is HostState.ALERT
+
+
+async def test_a_host_that_another_holds_is_forgotten() -> None:
+    here, silence = await a_silent_host("never", "furnisher")
+
+    suspected = await suspect_host(silence, here.cloud)
+
+    assert suspected is None
+    assert here.cloud.fleet.heard_at(H1) is None
