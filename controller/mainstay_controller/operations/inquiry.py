@@ -24,6 +24,8 @@ PING_EVERY = 5
 """Every so many questions a ping goes with it; a dead address makes the answer late, so the first goes without."""
 WATCH_EVERY = 30
 WATCH_SECONDS = 120.0
+BEATS_OF_LIFE = 2.0
+"""A neighbour that has missed so many is asked only where nobody else can be."""
 
 log = logger(__name__)
 
@@ -40,6 +42,7 @@ class Inquiry:
     pings: dict[HostId, bool] = field(default_factory=dict)
     _answers: dict[tuple[PoolId, HostId], Answer] = field(default_factory=dict)
     _asked: set[HostId] = field(default_factory=set)
+    _mute: set[HostId] = field(default_factory=set)  # who did not answer when asked last
     _awaited: set[HostId] | None = (
         None  # of the first observers: who has not answered, nor failed to; None: not asked yet
     )
@@ -69,7 +72,7 @@ class Inquiry:
 
     async def _observers(self) -> list[HostId]:
         """Neighbours with a slot on one of its pools; of each pool as many as the settings say.  Those asked already come first, and those last
-        whose own view is not sound."""
+        whose own view is not sound, or who do not answer: of many hosts that die at once none knows of the others yet."""
         store = self.cloud.store
         mine = await store.lease_slots.find(eq("host_id", self.host.id))
         chosen: set[HostId] = set()
@@ -81,9 +84,16 @@ class Inquiry:
                 for other in others
                 if other.host_id != self.host.id and self.cloud.fleet.is_connected(other.host_id)
             ]
-            live.sort(key=lambda host_id: (host_id in unsound, host_id not in self._asked))
+            no_help = {host_id for host_id in live if host_id in unsound | self._mute or self._is_silent(host_id)}
+            live.sort(key=lambda host_id: (host_id in no_help, host_id not in self._asked))
             chosen.update(live[: self.cloud.settings.witnesses_per_pool])
         return sorted(chosen)
+
+    def _is_silent(self, host_id: HostId) -> bool:
+        """It may be dead itself, though nobody says so yet."""
+        heard_at = self.cloud.fleet.heard_at(host_id) if self.cloud.fleet.holds(host_id) else None
+        patience_seconds = BEATS_OF_LIFE * self.cloud.settings.ping_interval_seconds
+        return heard_at is not None and self.cloud.clock.monotonic() - heard_at > patience_seconds
 
     async def _ask_observer(self, observer_id: HostId) -> None:
         try:
@@ -111,8 +121,10 @@ class Inquiry:
         if self._awaited is not None:
             self._awaited.discard(observer_id)
         if not isinstance(outcome, Done):
+            self._mute.add(observer_id)
             self._drop(observer_id)
             return
+        self._mute.discard(observer_id)
         if with_ping:
             self.pings[observer_id] = outcome.answer.get("ping") == "yes"
         self._heard(outcome.slots, asked_at)

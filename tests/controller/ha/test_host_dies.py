@@ -171,3 +171,17 @@ async def test_a_start_that_fails_is_tried_elsewhere() -> None:
             names(decision).count("failed") <= 2
         )
         assert (await site.row("v1")).epoch == 2 + names(decision).count("failed")
+
+
+async def test_of_several_that_die_at_once_none_is_waited_for_as_a_witness() -> None:
+    async with a_whole_cloud(hosts=8) as site:
+        slots = await site.store.lease_slots.find(order_by="slot")
+        dying = [slot.host_id for slot in slots][:5]  # those who are asked first
+        for name in dying:
+            await site.vm(f"vm-{name}", on=name)
+
+        for name in dying:
+            site.machine(name).power_off()
+
+        for name in dying:
+            await site.until_running_elsewhere(f"vm-{name}", than=name)
