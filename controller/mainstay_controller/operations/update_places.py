@@ -13,7 +13,9 @@ from mainstay_controller.operations.checks import a_name, an_address, one_of, ta
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.create_pod import checked_range
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.host_ha import SWITCH
 from mainstay_controller.operations.orient_host import reorient_pool
+from mainstay_controller.operations.storage_maintenance import STOPPED_FOR_IT
 from mainstay_controller.store.port import LIVE, eq
 
 
@@ -83,7 +85,18 @@ CLUSTER_CHECKS: Mapping[str, Check] = {
 }
 
 
+OURS = (SWITCH, STOPPED_FOR_IT)
+"""Details that this cloud notes for itself: they outlive what an operator writes over the others."""
+
+
+def beside_ours(known: Mapping[str, str], wanted: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if wanted is None:
+        return None
+    return {**wanted, **{name: known[name] for name in OURS if name in known}}
+
+
 async def update_zone(zone: Zone, change: ZoneChange, cloud: Cloud) -> Zone:
+    change = replace(change, details=beside_ours(zone.details, change.details))
     changed = with_changes(zone, change, ZONE_CHECKS)
     async with cloud.store.transaction() as store:
         if changed.name != zone.name and await store.zones.find(eq("name", changed.name), LIVE, limit=1):
@@ -107,4 +120,5 @@ async def update_cluster(cluster: Cluster, change: ClusterChange, cloud: Cloud) 
 
 
 async def update_pool(pool: StoragePool, change: PoolChange, cloud: Cloud) -> StoragePool:
+    change = replace(change, details=beside_ours(pool.details, change.details))
     return await cloud.store.pools.swap(pool, with_changes(pool, change, {"name": a_name, "tags": tags}))

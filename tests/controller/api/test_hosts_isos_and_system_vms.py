@@ -99,6 +99,17 @@ async def test_ha_of_a_host_is_on_until_the_host_its_cluster_or_its_zone_says_no
     assert states == [True, False, False, False, True, False, True]
 
 
+async def test_other_details_of_a_zone_do_not_switch_ha_on_again() -> None:
+    async with an_api() as api:
+        place = await a_host(api)
+        await result_of(api, "disableHAForZone", zoneid=place["zoneid"])
+
+        await api.post("updateZone", id=place["zoneid"], **{"details[0].floor": "3"})
+        [zone] = await api.cloud.store.zones.find()
+
+        assert (await has_ha(api, place["hostid"]), zone.details["floor"]) == (False, "3")
+
+
 async def test_a_host_has_the_provider_of_its_hypervisor() -> None:
     async with an_api() as api:
         place = await a_host(api)
