@@ -32,8 +32,8 @@ SETTINGS = {"ping.interval": str(INTERVAL_SECONDS), "ping.timeout": str(FACTOR)}
 PATIENCE_SECONDS = 1800.0
 SILENT_EVERY = 50
 """One host in so many falls silent, for the detection's lag."""
-DEAD, GUESTS_EACH, HOSTS_OF_FAILURE, FALLING = 100, 50, 500, 10
-"""Ten of every fifty hosts of a cluster die at once."""
+GUESTS_EACH, FALLING = 50, 10
+"""Ten of every fifty hosts of a cluster die at once, so that five hosts are needed for each that dies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,24 +163,25 @@ async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> No
 
 
 async def fail(args: argparse.Namespace, directory: Path, database: str) -> None:
-    falling = [number for number in range(HOSTS_OF_FAILURE) if number % 50 < FALLING]
-    told = stations(HOSTS_OF_FAILURE, lambda number: GUESTS_EACH if number in falling else 0)
+    hosts = 5 * args.dead
+    falling = [number for number in range(hosts) if number % 50 < FALLING]
+    told = stations(hosts, lambda number: GUESTS_EACH if number in falling else 0)
     async with a_stage(directory, database, told, SETTINGS) as (store, controller):
         with crowds(directory, controller.agent_port, told, args.processes) as crowd:
             await controller.start()
             crowd.ask("come")
-            await come(controller, crowd, HOSTS_OF_FAILURE)
-            await all_up(controller, store, HOSTS_OF_FAILURE)
+            await come(controller, crowd, hosts)
+            await all_up(controller, store, hosts)
             await CLOCK.sleep(args.settle_seconds)
             fell_at = CLOCK.monotonic()
             crowd.ask("fall", [told[number].host_id for number in falling], fell_at)
-            span = await measured(controller, until(lambda: all_restarted(store)))
+            span = await measured(controller, until(lambda: all_restarted(store, len(falling))))
             starts = sorted(at for each in crowd.ask("told") for at in each["starts"])
             await tell_failure(starts, span, store)
 
 
-async def all_restarted(store: SqlStore) -> bool:
-    return bool(await store.decisions.count(eq("outcome", DecisionOutcome.RESTARTED)) >= DEAD * GUESTS_EACH)
+async def all_restarted(store: SqlStore, dead: int) -> bool:
+    return bool(await store.decisions.count(eq("outcome", DecisionOutcome.RESTARTED)) >= dead * GUESTS_EACH)
 
 
 async def tell_failure(starts: list[float], span: Span, store: SqlStore) -> None:
@@ -201,8 +202,8 @@ def elapsed(phases: tuple[dict[str, object], ...], name: str) -> float:
     return float(str(next(phase["elapsed_ms"] for phase in phases if phase["name"] == name))) / 1000
 
 
-def place() -> None:
-    figures = placement_bench.measure(HOSTS_OF_FAILURE, DEAD * GUESTS_EACH)
+def place(dead: int) -> None:
+    figures = placement_bench.measure(5 * dead, dead * GUESTS_EACH)
     for figure in figures:
         tell(f"planner: {figure.name}", f"{figure.per_second:.0f} placements/s")
     assert {figure.name for figure in figures} > {algorithm.value for algorithm in Algorithm}
@@ -213,6 +214,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=9500)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--dead", type=int, default=100, help="hosts that die at once")
     parser.add_argument("--away-seconds", type=float, default=10.0)
     parser.add_argument(
         "--settle-seconds", type=float, default=25.0, help="so that no hold of an earlier life can stand"
@@ -224,7 +226,7 @@ def main() -> None:
     tell("machine", f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", f"{hard} files a process")
     with TemporaryDirectory(prefix="mainstay-bench-") as name:
         if args.only in (None, "place"):
-            place()
+            place(args.dead)
         if args.only in (None, "floor"):
             asyncio.run(hold_floor(args, a_room(name, "floor")))
         for part, story in (("hold", hold), ("fail", fail)):
