@@ -38,7 +38,7 @@ from mainstay_controller.domain.ids import AccountId, DomainId, NicId, OfferingI
 from mainstay_controller.domain.records import Nic, ServiceOffering, Vm, Zone
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.main.http import serving_http
-from mainstay_controller.operations.first_admin import (
+from mainstay_controller.operations.beginning.first_admin import (
     ADMIN_ACCOUNT_ID,
     ROOT_DOMAIN_ID,
     FirstAdmin,

@@ -51,8 +51,8 @@ from mainstay_controller.domain.records import (
 from mainstay_controller.domain.states import AllocationState, HostState, VmState, VolumeState
 from mainstay_controller.main import running
 from mainstay_controller.main.settings import ControllerSettings
+from mainstay_controller.operations.beginning.shared_authority import shared_authority
 from mainstay_controller.operations.master_key import MasterKey
-from mainstay_controller.operations.shared_authority import shared_authority
 from mainstay_controller.rpc.authority import Authority, new_ca
 from mainstay_controller.rpc.server import OPTIONS
 from mainstay_controller.store.sql.engine import open_store

@@ -20,8 +20,8 @@ from mainstay_controller.api.registry import Registry
 from mainstay_controller.api.server import ApiServer
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.fleet.fleet import Fleet
+from mainstay_controller.operations.beginning.first_admin import FirstAdmin, KeyPair, create_first_admin
 from mainstay_controller.operations.cloud import Cloud, ThisController
-from mainstay_controller.operations.first_admin import FirstAdmin, KeyPair, create_first_admin
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Store

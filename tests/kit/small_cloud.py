@@ -44,24 +44,22 @@ from mainstay_controller.domain.states import AllocationState, HostState, JobSta
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
 from mainstay_controller.loops.jobs import work_on_jobs
-from mainstay_controller.operations import (
+from mainstay_controller.operations.cloud import Cloud, ThisController
+from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
+from mainstay_controller.operations.journal import Journal
+from mainstay_controller.operations.maintenance import drain_host, storage_maintenance
+from mainstay_controller.operations.settings import Settings
+from mainstay_controller.operations.storage import move_volume, volumes
+from mainstay_controller.operations.vms import (
     attend_vms,
     deploy_vm,
     destroy_vm,
-    drain_host,
     migrate_vm,
-    move_volume,
     reboot_vm,
     restore_vm,
     start_vm,
     stop_vm,
-    storage_maintenance,
-    volumes,
 )
-from mainstay_controller.operations.cloud import Cloud, ThisController
-from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
-from mainstay_controller.operations.journal import Journal
-from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.tasks import background

@@ -55,8 +55,8 @@ from mainstay_controller.main import assembly
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.membership import join
+from mainstay_controller.operations.orders.start_orders import order_start, raise_epoch
 from mainstay_controller.operations.settings import Settings
-from mainstay_controller.operations.start_orders import order_start, raise_epoch
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_controller.store.port import eq

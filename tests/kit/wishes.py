@@ -7,9 +7,9 @@ from typing import Any
 from mainstay_controller.domain.ids import VmId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import JobState
-from mainstay_controller.operations import deploy_vm, start_vm, stop_vm
-from mainstay_controller.operations.choose_host import Wish
-from mainstay_controller.operations.deploy_vm import NewVm
+from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.vms import deploy_vm, start_vm, stop_vm
+from mainstay_controller.operations.vms.deploy_vm import NewVm
 from tests.kit.small_cloud import ANN, DOMAIN, OFFERING, TEMPLATE, ZONE, Here
 
 

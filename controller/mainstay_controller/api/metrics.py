@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from mainstay_controller.domain.ha.suspicion import Contact
 from mainstay_controller.domain.records import Incident, Json
 from mainstay_controller.domain.states import IncidentPhase, JobState
+from mainstay_controller.operations.capacity.count_capacity import Within, count_capacity
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.count_capacity import Within, count_capacity
 from mainstay_controller.store.port import LIVE, eq, greater
 from mainstay_runtime.tasks import all_of
 

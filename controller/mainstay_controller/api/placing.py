@@ -5,8 +5,8 @@ from __future__ import annotations
 from mainstay_controller.api.access import Caller
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId
 from mainstay_controller.domain.roles import Role
-from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.errors import PermissionDenied
+from mainstay_controller.operations.orders.choose_host import Wish
 
 
 def wish_of(caller: Caller, pod_id: PodId | None, cluster_id: ClusterId | None, host_id: HostId | None) -> Wish:

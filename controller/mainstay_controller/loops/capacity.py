@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mainstay_controller.operations.capacity.watch_capacity import watch_capacity
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.watch_capacity import watch_capacity
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mainstay_controller.fleet.news import News
-from mainstay_controller.operations.casebook import CaseLost
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.reconcile_host import reconcile_host
+from mainstay_controller.operations.recovery.casebook import CaseLost
+from mainstay_controller.operations.recovery.reconcile_host import reconcile_host
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import background

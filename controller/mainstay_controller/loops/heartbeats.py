@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mainstay_controller.domain.ha.suspicion import Attention, Contact, Patience, hosts_under_suspicion
 from mainstay_controller.domain.ids import HostId
-from mainstay_controller.operations.casebook import INCIDENTS
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.recovery.casebook import INCIDENTS
+from mainstay_controller.operations.recovery.suspect_host import suspect_host
 from mainstay_controller.operations.settings import Settings
-from mainstay_controller.operations.suspect_host import suspect_host
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
 

@@ -13,13 +13,13 @@ from typing import TypeAlias
 
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId
 from mainstay_controller.domain.records import Incident
-from mainstay_controller.operations.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.decision_record import Turn
-from mainstay_controller.operations.plan_restarts import begin_wave
-from mainstay_controller.operations.pursue_incident import pursue
-from mainstay_controller.operations.restart_guest import Ending, order_restart, write_ending
-from mainstay_controller.operations.together import together
+from mainstay_controller.operations.orders.decision_record import Turn
+from mainstay_controller.operations.orders.together import together
+from mainstay_controller.operations.recovery.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
+from mainstay_controller.operations.recovery.plan_restarts import begin_wave
+from mainstay_controller.operations.recovery.pursue_incident import pursue
+from mainstay_controller.operations.recovery.restart_guest import Ending, order_restart, write_ending
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Store, Unreachable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mainstay_controller.operations.attend_vms import attend
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.jobs import JOBS, TRANSIENT, JobEngine, forget_finished
+from mainstay_controller.operations.vms.attend_vms import attend
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 

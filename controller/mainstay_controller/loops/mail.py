@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mainstay_controller.operations.alerting.mail_alerts import Send, mail_alerts
+from mainstay_controller.operations.alerting.post import NotDelivered
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.mail_alerts import Send, mail_alerts
-from mainstay_controller.operations.post import NotDelivered
 from mainstay_controller.store.port import Conflict, OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
 

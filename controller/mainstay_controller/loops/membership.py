@@ -4,8 +4,8 @@ Whether we may act is judged by our own clock alone (`mind_our_tenure`), so that
 
 from __future__ import annotations
 
-from mainstay_controller.operations.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.hosts.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.membership import Balance, bury_the_dead, living, miss_no_more, renew
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mainstay_controller.operations.close_alerts import close_alerts, forget_old
+from mainstay_controller.operations.alerting.close_alerts import close_alerts, forget_old
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.sign_in import sweep_sessions
+from mainstay_controller.operations.tenancy.sign_in import sweep_sessions
 from mainstay_controller.operations.throttle import sweep_windows
 from mainstay_controller.operations.tune import refresh
 from mainstay_controller.store.port import OutcomeUnknown, Unreachable

@@ -19,14 +19,14 @@ from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.main import assembly
 from mainstay_controller.main.http import IntegrationPort, serving_http
 from mainstay_controller.main.settings import ControllerSettings
+from mainstay_controller.operations.beginning.first_admin import create_first_admin
+from mainstay_controller.operations.beginning.shared_authority import shared_authority
 from mainstay_controller.operations.change_master_key import change_master_key
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.enrolment_book import RowBook
-from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.operations.hosts.enrolment_book import RowBook
 from mainstay_controller.operations.master_key import MasterKey
 from mainstay_controller.operations.membership import Superseded, join, leave, look_for_peers
-from mainstay_controller.operations.passwords import hashed
-from mainstay_controller.operations.shared_authority import shared_authority
+from mainstay_controller.operations.tenancy.passwords import hashed
 from mainstay_controller.operations.tune import settings_kept
 from mainstay_controller.rpc.authority import Authority, new_ca
 from mainstay_controller.rpc.peers import GrpcRelay

@@ -27,15 +27,16 @@ from mainstay_controller.loops.mail import mail_for_ever
 from mainstay_controller.loops.membership import keep_membership, mind_our_tenure
 from mainstay_controller.loops.peers import hear_peers
 from mainstay_controller.loops.upkeep import keep_up
-from mainstay_controller.operations import attend_vms, jobs
-from mainstay_controller.operations.admit_host import HostGate
-from mainstay_controller.operations.adopt_hosts import adopt_hosts
+from mainstay_controller.operations import jobs
+from mainstay_controller.operations.alerting.mail_alerts import Send
+from mainstay_controller.operations.alerting.post import send
 from mainstay_controller.operations.cloud import Cloud, ThisController
+from mainstay_controller.operations.hosts.admit_host import HostGate
+from mainstay_controller.operations.hosts.adopt_hosts import adopt_hosts
 from mainstay_controller.operations.journal import Journal
-from mainstay_controller.operations.mail_alerts import Send
 from mainstay_controller.operations.membership import living, renew
-from mainstay_controller.operations.post import send
 from mainstay_controller.operations.settings import Settings
+from mainstay_controller.operations.vms import attend_vms
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment

@@ -17,11 +17,11 @@ from aiosmtpd.smtp import AuthResult, Envelope, Session
 from mainstay_controller.domain.alerts import ACKNOWLEDGED
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.records import Controller as ControllerRow
-from mainstay_controller.operations.alerts import acknowledge_alerts
+from mainstay_controller.operations.alerting.alerts import acknowledge_alerts
+from mainstay_controller.operations.alerting.mail_alerts import mail_alerts, send_test_letter
+from mainstay_controller.operations.alerting.post import NotDelivered, send
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType
-from mainstay_controller.operations.mail_alerts import mail_alerts, send_test_letter
-from mainstay_controller.operations.post import NotDelivered, send
 from tests.kit.api import a_cloud
 from tests.kit.running_cloud import neighbouring_free_ports
 

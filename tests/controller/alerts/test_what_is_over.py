@@ -9,7 +9,7 @@ from mainstay_controller.domain.alerts import OPEN, RESOLVED
 from mainstay_controller.domain.ids import AccountId, AlertId, ControllerId, DomainId, HostId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.records import Alert, Controller, OutOfBand, Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations.close_alerts import close_alerts, forget_old
+from mainstay_controller.operations.alerting.close_alerts import close_alerts, forget_old
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import About, AlertType
 from tests.kit.api import a_cloud

@@ -21,7 +21,7 @@ from mainstay_controller.api.registry import Command
 from mainstay_controller.api.untrusted import UntrustedCall
 from mainstay_controller.domain.records import Account, DomainRecord
 from mainstay_controller.domain.states import JobState
-from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.operations.beginning.first_admin import create_first_admin
 from mainstay_runtime.clock import SystemClock
 from tests.kit.api import hashed_cheaply
 from tests.kit.memory_store import MemoryStore

@@ -12,12 +12,12 @@ import pytest
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import OutOfBand, Secret
 from mainstay_controller.operations import secrets
+from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID, create_first_admin
 from mainstay_controller.operations.change_master_key import Resealed, change_master_key
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.first_admin import ADMIN_USER_ID, create_first_admin
+from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.journal import About
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
-from mainstay_controller.operations.out_of_band import place_of_power
 from mainstay_controller.operations.secrets import name_of_api_secret, name_of_power_password, opened, sealed
 from mainstay_controller.operations.tune import refresh, tune
 from tests.kit.api import a_cloud

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mainstay_controller.domain.ids import AccountId, DomainId, TemplateId
 from mainstay_controller.domain.records import Template
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
 from tests.controller.api.test_people import a_domain, a_member
 from tests.controller.api.test_places import a_zone
 from tests.kit.api import Answered, ApiClient, an_api

@@ -8,8 +8,8 @@ from mainstay_controller.domain.ids import AccountId, DomainId, NicId, OfferingI
 from mainstay_controller.domain.records import Nic, Template, Vm
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet.guest_spec import GuestOrder, disks
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
-from mainstay_controller.operations.start_orders import belongings, iso_on_host
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.orders.start_orders import belongings, iso_on_host
 from tests.controller.api.test_places import a_zone
 from tests.kit.api import ApiClient, an_api
 from tests.kit.virtual_time import BEGINNING

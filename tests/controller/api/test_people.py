@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mainstay_controller.domain.ids import AccountId, DomainId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.records import Vm
-from mainstay_controller.operations.first_admin import KeyPair
+from mainstay_controller.operations.beginning.first_admin import KeyPair
 from tests.kit.api import ApiClient, an_api
 
 PERSON = {"email": "p@example.org", "firstname": "P", "lastname": "Q", "password": "a long password"}

@@ -6,9 +6,9 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import OutOfBand
-from mainstay_controller.operations.first_admin import ADMIN_USER_ID
+from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID
+from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
-from mainstay_controller.operations.out_of_band import place_of_power
 from mainstay_controller.operations.secrets import name_of_power_password, sealed
 from tests.kit.api import a_cloud, an_api
 

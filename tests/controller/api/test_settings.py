@@ -5,9 +5,9 @@ from __future__ import annotations
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.records import Cluster
 from mainstay_controller.domain.tunable import HIDDEN
-from mainstay_controller.operations.choose_host import cluster_rooms
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.master_key import MasterKey
+from mainstay_controller.operations.orders.choose_host import cluster_rooms
 from mainstay_controller.operations.settings import Settings, declared
 from mainstay_controller.operations.tune import refresh
 from tests.controller.api.test_people import a_member

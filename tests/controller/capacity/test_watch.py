@@ -6,8 +6,8 @@ import asyncio
 
 from mainstay_controller.domain.capacity.totals import CapacityType
 from mainstay_controller.loops.capacity import look_at_capacity
-from mainstay_controller.operations.count_capacity import Within, count_capacity
-from mainstay_controller.operations.watch_capacity import watch_capacity
+from mainstay_controller.operations.capacity.count_capacity import Within, count_capacity
+from mainstay_controller.operations.capacity.watch_capacity import watch_capacity
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import CLUSTER, POD, ZONE, Here, a_cloud
 from tests.kit.told_hosts import DoButSay, done

@@ -7,9 +7,9 @@ import pytest
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import migrate_vm
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, create_first_admin
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, create_first_admin
 from mainstay_controller.operations.jobs import Asker
+from mainstay_controller.operations.vms import migrate_vm
 from tests.kit.whole_cloud import Site, a_whole_cloud
 
 ADMIN = Asker(account_id=ADMIN_ACCOUNT_ID, user_id=ADMIN_USER_ID)

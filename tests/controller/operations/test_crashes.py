@@ -5,7 +5,8 @@ from __future__ import annotations
 from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import JobState, ResourceState, VmState, VolumeState
-from mainstay_controller.operations import destroy_vm, drain_host, migrate_vm
+from mainstay_controller.operations.maintenance import drain_host
+from mainstay_controller.operations.vms import destroy_vm, migrate_vm
 from tests.kit.crashes import at_every_contact, with_every_call_failing
 from tests.kit.small_cloud import ANN, Here
 from tests.kit.told_hosts import Say, failed

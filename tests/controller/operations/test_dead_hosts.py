@@ -7,8 +7,8 @@ import pytest
 from mainstay_controller.domain.ha.proof import LeaseExpired
 from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.states import HostState, JobState, VmState
-from mainstay_controller.operations import migrate_vm
-from mainstay_controller.operations.proof_on_file import proof_on_file
+from mainstay_controller.operations.orders.proof_on_file import proof_on_file
+from mainstay_controller.operations.vms import migrate_vm
 from tests.kit.small_cloud import ANN, POOL, Here, a_cloud
 from tests.kit.told_hosts import Deaf, Silence
 from tests.kit.wishes import a_running_vm, deploy, stop

@@ -9,9 +9,9 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId
 from mainstay_controller.domain.states import AllocationState, JobState, VmState, VolumeState
-from mainstay_controller.operations import deploy_vm
-from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
+from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.vms import deploy_vm
 from mainstay_controller.store.port import LIVE
 from tests.kit.small_cloud import ANN, OFFERING, POD, ZONE, Here, a_cloud
 from tests.kit.told_hosts import Deaf, Say, Silence, failed, refused

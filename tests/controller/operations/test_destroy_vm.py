@@ -9,8 +9,8 @@ import pytest
 
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import JobState, VmState, VolumeState
-from mainstay_controller.operations import attend_vms, destroy_vm
 from mainstay_controller.operations.errors import PermissionDenied, ResourceInUse
+from mainstay_controller.operations.vms import attend_vms, destroy_vm
 from mainstay_controller.store.port import LIVE
 from tests.kit.small_cloud import ANN, Here, a_cloud
 from tests.kit.told_hosts import Say, failed

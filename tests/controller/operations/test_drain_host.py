@@ -8,9 +8,10 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.states import JobState, ResourceState, VmState
-from mainstay_controller.operations import drain_host, migrate_vm
 from mainstay_controller.operations.errors import ResourceInUse, ResourceUnavailable
 from mainstay_controller.operations.jobs import request_cancel
+from mainstay_controller.operations.maintenance import drain_host
+from mainstay_controller.operations.vms import migrate_vm
 from mainstay_controller.store.port import eq
 from tests.kit.small_cloud import ANN, Here, a_cloud
 from tests.kit.told_hosts import Say, failed

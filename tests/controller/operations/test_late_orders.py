@@ -12,9 +12,9 @@ from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import migrate_vm
 from mainstay_controller.operations.change_state import change_vm
-from mainstay_controller.operations.start_orders import order_start, raise_epoch
+from mainstay_controller.operations.orders.start_orders import order_start, raise_epoch
+from mainstay_controller.operations.vms import migrate_vm
 from mainstay_controller.store.port import Stale
 from mainstay_proto.messages import Heartbeat, PoolLease, PrepareIncoming, StartGuest
 from mainstay_runtime.tasks import background

@@ -10,9 +10,9 @@ import pytest
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Job, Vm
 from mainstay_controller.domain.states import DecisionOutcome, JobState, VmState
-from mainstay_controller.operations import attend_vms, migrate_vm
 from mainstay_controller.operations.errors import InsufficientCapacity, InvalidParameter, ResourceInUse
 from mainstay_controller.operations.jobs import request_cancel
+from mainstay_controller.operations.vms import attend_vms, migrate_vm
 from mainstay_proto.messages import GuestState
 from tests.kit.small_cloud import ANN, Here, a_cloud
 from tests.kit.told_hosts import UNKNOWN, Deaf, DoButSay, Say, Silence, failed, refused

@@ -9,8 +9,8 @@ import pytest
 from mainstay_controller.domain.ids import PoolId
 from mainstay_controller.domain.records import StoragePool, Vm, Volume
 from mainstay_controller.domain.states import JobState, VmState
-from mainstay_controller.operations import move_volume
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
+from mainstay_controller.operations.storage import move_volume
 from mainstay_controller.store.port import eq
 from tests.kit.small_cloud import ANN, POOL, Here, a_cloud
 from tests.kit.told_hosts import Say, Silence, failed

@@ -11,19 +11,24 @@ import pytest
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, TemplateId, ZoneId
 from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
-from mainstay_controller.operations.add_cluster import NewCluster, add_cluster
-from mainstay_controller.operations.add_host import NewHost, add_host
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.create_pod import NewPod, create_pod
-from mainstay_controller.operations.create_service_offering import NewServiceOffering, create_service_offering
-from mainstay_controller.operations.create_storage_pool import NewStoragePool, create_storage_pool
-from mainstay_controller.operations.create_zone import NewZone, create_zone
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.register_template import NewTemplate, register_template
-from mainstay_controller.operations.remove_host import remove_host
-from mainstay_controller.operations.remove_place import remove_cluster, remove_pod, remove_storage_pool, remove_zone
-from mainstay_controller.operations.set_allocation_state import set_host_allocation
-from mainstay_controller.operations.update_places import ClusterChange, update_cluster
+from mainstay_controller.operations.hosts.add_host import NewHost, add_host
+from mainstay_controller.operations.hosts.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.maintenance.remove_host import remove_host
+from mainstay_controller.operations.offerings.create_service_offering import NewServiceOffering, create_service_offering
+from mainstay_controller.operations.places.add_cluster import NewCluster, add_cluster
+from mainstay_controller.operations.places.create_pod import NewPod, create_pod
+from mainstay_controller.operations.places.create_zone import NewZone, create_zone
+from mainstay_controller.operations.places.remove_place import (
+    remove_cluster,
+    remove_pod,
+    remove_storage_pool,
+    remove_zone,
+)
+from mainstay_controller.operations.places.update_places import ClusterChange, update_cluster
+from mainstay_controller.operations.storage.create_storage_pool import NewStoragePool, create_storage_pool
+from mainstay_controller.operations.storage.register_template import NewTemplate, register_template
 from mainstay_controller.store.port import LIVE
 from mainstay_proto import messages as m
 from tests.kit.small_cloud import ANN, CLUSTER, DOMAIN, POD, POOL, ZONE, Here, a_cloud

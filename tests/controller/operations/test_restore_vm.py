@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mainstay_controller.domain.states import JobState, VmState, VolumeState
-from mainstay_controller.operations import restore_vm
+from mainstay_controller.operations.vms import restore_vm
 from mainstay_controller.store.port import eq
 from tests.kit.small_cloud import ANN, a_cloud
 from tests.kit.wishes import a_running_vm, a_stopped_vm

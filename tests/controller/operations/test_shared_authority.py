@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from mainstay_controller.operations.beginning.shared_authority import shared_authority
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
-from mainstay_controller.operations.shared_authority import shared_authority
 from mainstay_controller.rpc.authority import new_ca
 from mainstay_runtime.clock import SystemClock
 from mainstay_runtime.errors import BadInput

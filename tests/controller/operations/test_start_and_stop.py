@@ -9,9 +9,9 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.states import JobState, VmState
-from mainstay_controller.operations import reboot_vm
 from mainstay_controller.operations.errors import ResourceInUse
-from mainstay_controller.operations.start_orders import StillSomewhere, raise_epoch, taken_off
+from mainstay_controller.operations.orders.start_orders import StillSomewhere, raise_epoch, taken_off
+from mainstay_controller.operations.vms import reboot_vm
 from mainstay_controller.store.port import Stale
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, a_cloud

@@ -6,9 +6,10 @@ import pytest
 
 from mainstay_controller.domain.ids import PoolId
 from mainstay_controller.domain.states import JobState, PoolState, VmState
-from mainstay_controller.operations import stop_vm, storage_maintenance
 from mainstay_controller.operations.errors import ResourceInUse
-from mainstay_controller.operations.storage_maintenance import STOPPED_FOR_IT
+from mainstay_controller.operations.maintenance import storage_maintenance
+from mainstay_controller.operations.own_details import STOPPED_FOR_IT
+from mainstay_controller.operations.vms import stop_vm
 from tests.kit.small_cloud import ANN, POOL, Here, a_cloud
 from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy
 

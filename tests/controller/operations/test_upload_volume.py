@@ -8,9 +8,9 @@ import pytest
 
 from mainstay_controller.domain.records import Account, Volume
 from mainstay_controller.domain.states import JobState
-from mainstay_controller.operations import volumes
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.operations.upload_volume import Upload, upload_volume
+from mainstay_controller.operations.storage import volumes
+from mainstay_controller.operations.storage.upload_volume import Upload, upload_volume
 from tests.kit.small_cloud import ANN, DOMAIN, ZONE, Here, a_cloud
 from tests.kit.virtual_time import BEGINNING
 from tests.kit.wishes import a_stopped_vm, deploy, start

@@ -9,7 +9,8 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.states import JobState, ResourceState, VmState
-from mainstay_controller.operations import destroy_vm, drain_host
+from mainstay_controller.operations.maintenance import drain_host
+from mainstay_controller.operations.vms import destroy_vm
 from mainstay_controller.store.port import LIVE
 from mainstay_controller.store.sql.engine import open_store
 from mainstay_runtime.clock import SystemClock

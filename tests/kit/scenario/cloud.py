@@ -31,7 +31,7 @@ from mainstay_controller.domain.records import (
 )
 from mainstay_controller.domain.states import AllocationState
 from mainstay_controller.main import assembly
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
 from mainstay_controller.store.port import Store
 from mainstay_proto.messages import HostFacts
 from tests.kit.scenario.cloud_file import CloudSpec, GuestSpec, HostSpec

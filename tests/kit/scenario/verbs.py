@@ -10,21 +10,13 @@ from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_controller.domain.ids import ClusterId, ControllerId, HostId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState
-from mainstay_controller.operations import (
-    deploy_vm,
-    destroy_vm,
-    drain_host,
-    migrate_vm,
-    prepare_shutdown,
-    reboot_vm,
-    start_vm,
-    stop_vm,
-)
-from mainstay_controller.operations.choose_host import Wish
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
-from mainstay_controller.operations.set_allocation_state import set_host_allocation
-from mainstay_controller.operations.update_places import ClusterChange, update_cluster
+from mainstay_controller.operations.hosts.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.maintenance import drain_host, prepare_shutdown
+from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.places.update_places import ClusterChange, update_cluster
+from mainstay_controller.operations.vms import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
 from tests.kit.scenario.cloud import StoryCloud
 from tests.kit.scenario.telling import Kind
 from tests.kit.simulation.database import Trouble

@@ -16,7 +16,7 @@ from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.fleet.power.port import PowerControllers
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.start_orders import order_start, raise_epoch
+from mainstay_controller.operations.orders.start_orders import order_start, raise_epoch
 from mainstay_controller.store.port import Store
 from mainstay_proto.messages import HostFacts
 from tests.kit.simulated_power import SimulatedPower

@@ -32,7 +32,7 @@ from mainstay_controller.domain.records import (
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import AllocationState, VmState, VolumeState
 from mainstay_controller.domain.tunable import Scope, written
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.settings import Settings, declared
 from mainstay_controller.store.port import Store
 from mainstay_proto.messages import HostFacts

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
 from mainstay_controller.domain.records import Job
-from mainstay_controller.operations import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
-from mainstay_controller.operations.choose_host import Wish
+from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
-from mainstay_controller.operations.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.jobs import Asker
+from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.vms import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
 from tests.kit.simulation.faults import Scene
 from tests.kit.simulation.furniture import OFFERING, TEMPLATE, ZONE

@@ -26,18 +26,16 @@ from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
 from mainstay_controller.fleet.outcome import Failed, Unknown
 from mainstay_controller.fleet.presence import Presence
-from mainstay_controller.operations import (
+from mainstay_controller.operations.orders import start_orders
+from mainstay_controller.operations.recovery import (
     casebook,
     investigate_host,
     plan_restarts,
     reconcile_host,
     release_guests,
     restart_guest,
-    settle_migration,
-    start_orders,
-    start_vm,
-    stop_vm,
 )
+from mainstay_controller.operations.vms import settle_migration, start_vm, stop_vm
 from mainstay_proto.messages import CommandResult, RunState
 from tests.kit.memory_store import MemoryRepository
 from tests.simulation.mutants.planting import Mutant, Planter

@@ -16,10 +16,10 @@ from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import AccountId, DomainId, RoleId
 from mainstay_controller.domain.records import Account
 from mainstay_controller.domain.roles import ACCOUNT_TYPES, DEFAULT_ROLES, SEES_EVERYTHING, Role
-from mainstay_controller.operations import accounts, delete_account
+from mainstay_controller.operations.beginning.first_admin import ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
-from mainstay_controller.operations.first_admin import ROOT_DOMAIN_ID
+from mainstay_controller.operations.tenancy import accounts, delete_account
 from mainstay_controller.store.port import Where, any_of, eq
 
 

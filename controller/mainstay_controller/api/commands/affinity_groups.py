@@ -16,9 +16,9 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as vm_views
 from mainstay_controller.domain.ids import AffinityGroupId, DomainId, VmId
 from mainstay_controller.domain.records import Account, AffinityGroup
-from mainstay_controller.operations import groups
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.vms import groups
 from mainstay_controller.store.port import Where, any_of, eq
 
 

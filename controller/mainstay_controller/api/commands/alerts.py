@@ -15,13 +15,13 @@ from mainstay_controller.api.selection import OfThoseDays, selected
 from mainstay_controller.api.views import events as views
 from mainstay_controller.domain.ids import AlertId, PodId, ZoneId
 from mainstay_controller.domain.records import Alert
-from mainstay_controller.operations import put_away
-from mainstay_controller.operations.alerts import acknowledge_alerts, generate_alert, resolve_alerts
+from mainstay_controller.operations.alerting import put_away
+from mainstay_controller.operations.alerting.alerts import acknowledge_alerts, generate_alert, resolve_alerts
+from mainstay_controller.operations.alerting.mail_alerts import send_test_letter
+from mainstay_controller.operations.alerting.post import send
 from mainstay_controller.operations.checks import a_name
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Place
-from mainstay_controller.operations.mail_alerts import send_test_letter
-from mainstay_controller.operations.post import send
 from mainstay_controller.store.port import Repository, Store, eq
 
 

@@ -12,8 +12,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.render import CLOUDSTACK_VERSION
 from mainstay_controller.domain.ids import ZoneId
 from mainstay_controller.domain.os_types import OS_TYPES, category_id
-from mainstay_controller.operations.add_cluster import HYPERVISORS
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.places.add_cluster import HYPERVISORS
 from mainstay_controller.store.port import LIVE, eq
 
 

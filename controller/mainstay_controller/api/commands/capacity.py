@@ -13,8 +13,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.domain.capacity.totals import Capacity
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.records import Zone
+from mainstay_controller.operations.capacity.count_capacity import Within, count_capacity
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.count_capacity import Within, count_capacity
 from mainstay_controller.store.port import LIVE
 
 

@@ -14,8 +14,8 @@ from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import zones as views
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.states import AllocationState
-from mainstay_controller.operations import add_cluster, remove_place, update_places
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.places import add_cluster, remove_place, update_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

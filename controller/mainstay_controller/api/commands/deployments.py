@@ -28,12 +28,12 @@ from mainstay_controller.domain.ids import (
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.records import Account
 from mainstay_controller.domain.resource_types import ResourceType
-from mainstay_controller.operations import deploy_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.disk_offerings import GIB
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.operations.key_pairs import key_pair_named
+from mainstay_controller.operations.offerings.disk_offerings import GIB
 from mainstay_controller.operations.resource_limits import check_limits
+from mainstay_controller.operations.vms import deploy_vm
+from mainstay_controller.operations.vms.key_pairs import key_pair_named
 from mainstay_controller.store.port import eq
 
 

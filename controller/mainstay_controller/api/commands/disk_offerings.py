@@ -13,8 +13,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
 from mainstay_controller.domain.ids import DiskOfferingId, DomainId, ZoneId
-from mainstay_controller.operations import disk_offerings
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.offerings import disk_offerings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

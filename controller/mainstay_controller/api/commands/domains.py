@@ -14,8 +14,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId
-from mainstay_controller.operations import domains
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.tenancy import domains
 from mainstay_controller.store.port import Where, any_of
 
 

@@ -16,7 +16,7 @@ from mainstay_controller.api.views import events as views
 from mainstay_controller.domain.event_types import EVENT_TYPES
 from mainstay_controller.domain.ids import EventId
 from mainstay_controller.domain.records import Event
-from mainstay_controller.operations import put_away
+from mainstay_controller.operations.alerting import put_away
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import Repository, Store, Where, any_of, eq
 

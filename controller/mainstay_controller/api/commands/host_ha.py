@@ -13,9 +13,9 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views.host_ha import HostHaView, host_ha
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Host
-from mainstay_controller.operations import host_ha as operation
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import About
+from mainstay_controller.operations.recovery import host_ha as operation
 from mainstay_controller.store.port import LIVE, eq
 
 

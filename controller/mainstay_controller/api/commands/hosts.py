@@ -17,9 +17,10 @@ from mainstay_controller.api.views import metrics, one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.resource import ResourceEvent
 from mainstay_controller.domain.states import AllocationState, HostState, ResourceState
-from mainstay_controller.operations import add_host, drain_host, remove_host, update_host
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.hosts import add_host, update_host
+from mainstay_controller.operations.hosts.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.maintenance import drain_host, remove_host
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
 

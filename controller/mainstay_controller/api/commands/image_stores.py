@@ -15,8 +15,8 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views.related import names_of
 from mainstay_controller.domain.ids import ImageStoreId, ZoneId
 from mainstay_controller.domain.records import ImageStore
-from mainstay_controller.operations import image_stores
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.storage import image_stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

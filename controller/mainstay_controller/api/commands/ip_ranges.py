@@ -13,9 +13,9 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, IpRangeId, NetworkId, PhysicalNetworkId, PodId, ZoneId
-from mainstay_controller.operations import public_addresses
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.networking import public_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ from mainstay_controller.api.views import virtual_machines as vm_views
 from mainstay_controller.domain.ids import TemplateId, VmId, ZoneId
 from mainstay_controller.domain.records import Template
 from mainstay_controller.domain.roles import Role
-from mainstay_controller.operations import attach_iso, register_template, update_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.storage import register_template, update_template
+from mainstay_controller.operations.vms import attach_iso
 from mainstay_controller.store.port import LIVE, Where, eq
 
 

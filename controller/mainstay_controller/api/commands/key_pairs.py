@@ -14,8 +14,8 @@ from mainstay_controller.api.views import groups as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, KeyPairId
 from mainstay_controller.domain.records import KeyPair
-from mainstay_controller.operations import key_pairs
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.vms import key_pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

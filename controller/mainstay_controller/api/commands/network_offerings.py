@@ -14,8 +14,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, NetworkOfferingId, ZoneId
-from mainstay_controller.operations import network_offerings
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.networking import network_offerings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

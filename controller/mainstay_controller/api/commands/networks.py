@@ -14,8 +14,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingId, PhysicalNetworkId, ProjectId, ZoneId
-from mainstay_controller.operations import networks
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.networking import networks
 from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
 
 

@@ -14,8 +14,8 @@ from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import out_of_band as views
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.fleet.power.port import PowerAction
-from mainstay_controller.operations import out_of_band
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.hosts import out_of_band
 from mainstay_controller.store.port import eq
 
 

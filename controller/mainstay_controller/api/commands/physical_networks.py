@@ -13,8 +13,8 @@ from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import PhysicalNetworkId, ServiceProviderId, TrafficTypeId, ZoneId
-from mainstay_controller.operations import physical_networks
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.networking import physical_networks
 from mainstay_controller.store.port import eq
 
 

@@ -14,8 +14,8 @@ from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import projects as views
 from mainstay_controller.domain.ids import DomainId, ProjectId
-from mainstay_controller.operations import projects
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.tenancy import projects
 from mainstay_controller.store.port import Where, any_of
 
 

@@ -14,9 +14,9 @@ from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, FirewallRuleId, IpAddressId, NetworkId, VmId, ZoneId
 from mainstay_controller.domain.records import FirewallRule
-from mainstay_controller.operations import public_addresses
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.networking import public_addresses
 from mainstay_controller.store.port import eq
 
 Port = Between(1, 65535)

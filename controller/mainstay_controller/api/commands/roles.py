@@ -14,9 +14,9 @@ from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import RoleId
 from mainstay_controller.domain.roles import Role
-from mainstay_controller.operations import roles
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.tenancy import roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, SecurityGroupId
-from mainstay_controller.operations import groups
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.vms import groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

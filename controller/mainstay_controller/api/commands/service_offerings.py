@@ -13,8 +13,8 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import offerings as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, OfferingId, ZoneId
-from mainstay_controller.operations import create_service_offering, update_offering
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.offerings import create_service_offering, update_offering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.registry import command
 from mainstay_controller.domain.ids import ControllerId
-from mainstay_controller.operations import prepare_shutdown
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.maintenance import prepare_shutdown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from mainstay_controller.api.registry import entry
 from mainstay_controller.api.untrusted import UntrustedCall
 from mainstay_controller.domain.ids import DomainId
 from mainstay_controller.domain.roles import ACCOUNT_TYPES, Role
-from mainstay_controller.operations import sign_in
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.tenancy import sign_in
 
 CLIENT_PATH = "/client"
 

@@ -15,8 +15,10 @@ from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import storage_pools as views
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
 from mainstay_controller.domain.states import PoolState
-from mainstay_controller.operations import create_storage_pool, remove_place, storage_maintenance, update_places
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.maintenance import storage_maintenance
+from mainstay_controller.operations.places import remove_place, update_places
+from mainstay_controller.operations.storage import create_storage_pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,11 @@ from mainstay_controller.domain.ids import HostId, OfferingId, PodId, VmId, Zone
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.records import Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
-from mainstay_controller.operations.choose_host import Wish
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.operations.resize_vm import resize_vm
+from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.vms import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
+from mainstay_controller.operations.vms.resize_vm import resize_vm
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 TYPES = tuple(views.WIRE_TYPES)

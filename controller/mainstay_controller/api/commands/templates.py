@@ -16,10 +16,10 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import templates as views
 from mainstay_controller.domain.ids import TemplateId, ZoneId
 from mainstay_controller.domain.roles import Role
-from mainstay_controller.operations import register_template, update_template
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
-from mainstay_controller.operations.upload_volume import IMAGE_TYPE
+from mainstay_controller.operations.storage import register_template, update_template
+from mainstay_controller.operations.storage.upload_volume import IMAGE_TYPE
 from mainstay_controller.store.port import LIVE, Where, eq, ne
 
 

@@ -15,10 +15,10 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, UserId
-from mainstay_controller.operations import accounts
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
-from mainstay_controller.operations.passwords import is_password
+from mainstay_controller.operations.tenancy import accounts
+from mainstay_controller.operations.tenancy.passwords import is_password
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 

@@ -27,9 +27,9 @@ from mainstay_controller.domain.ids import (
 )
 from mainstay_controller.domain.placement.request import Purpose
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.groups import members_of
+from mainstay_controller.operations.vms import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
+from mainstay_controller.operations.vms.groups import members_of
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 

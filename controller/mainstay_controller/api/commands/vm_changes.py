@@ -16,14 +16,14 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
-from mainstay_controller.operations import guest_passwords, restore_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
-from mainstay_controller.operations.key_pairs import key_pair_named
-from mainstay_controller.operations.migrate_vm import find_target
-from mainstay_controller.operations.resize_vm import resize_vm
-from mainstay_controller.operations.update_vm import VmChanges, update_vm
-from mainstay_controller.operations.volumes import check_stopped
+from mainstay_controller.operations.storage.volumes import check_stopped
+from mainstay_controller.operations.vms import guest_passwords, restore_vm
+from mainstay_controller.operations.vms.key_pairs import key_pair_named
+from mainstay_controller.operations.vms.migrate_vm import find_target
+from mainstay_controller.operations.vms.resize_vm import resize_vm
+from mainstay_controller.operations.vms.update_vm import VmChanges, update_vm
 from mainstay_controller.store.port import LIVE, eq
 
 

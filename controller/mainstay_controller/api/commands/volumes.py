@@ -26,9 +26,9 @@ from mainstay_controller.domain.ids import (
 )
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.domain.states import VolumeState
-from mainstay_controller.operations import move_volume, upload_volume, volumes
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.storage import move_volume, upload_volume, volumes
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 

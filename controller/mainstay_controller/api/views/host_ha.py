@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mainstay_controller.operations.host_ha import HostHa
+from mainstay_controller.operations.recovery.host_ha import HostHa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

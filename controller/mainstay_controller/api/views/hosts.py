@@ -16,7 +16,7 @@ from mainstay_controller.domain.capacity.usage import NOTHING, Usage, usage_by_h
 from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.records import Cluster, Host, OutOfBand, Zone
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.host_ha import host_ha as ha_of
+from mainstay_controller.operations.recovery.host_ha import host_ha as ha_of
 from mainstay_controller.store.port import LIVE, any_of
 
 MIB = 1024 * 1024

@@ -14,8 +14,8 @@ from mainstay_controller.api.views import zones as zone_views
 from mainstay_controller.domain.capacity.totals import Capacity, CapacityType
 from mainstay_controller.domain.records import Cluster, Host, StoragePool, Zone
 from mainstay_controller.domain.states import HostState
+from mainstay_controller.operations.capacity.count_capacity import Within, count_capacity
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.count_capacity import Within, count_capacity
 from mainstay_controller.store.port import LIVE, any_of, eq
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import AffinityGroup, Nic, Template, Vm
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.guest_passwords import password_of
+from mainstay_controller.operations.vms.guest_passwords import password_of
 
 Names = Mapping[str | None, str]
 

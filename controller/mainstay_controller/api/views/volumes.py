@@ -12,7 +12,7 @@ from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.records import DiskOffering, Volume
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.disk_offerings import GIB
+from mainstay_controller.operations.offerings.disk_offerings import GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Alerts: answered, resolved, mailed and put away."""

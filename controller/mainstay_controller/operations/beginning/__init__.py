@@ -1,0 +1,1 @@
+"""What an empty cloud begins with."""

@@ -1,0 +1,1 @@
+"""What the cloud has and has promised."""

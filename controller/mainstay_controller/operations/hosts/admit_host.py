@@ -1,0 +1,120 @@
+"""Let an agent's hosts in: are they ours, what are they, and what must they know.
+
+Only after its guests are reconciled with our rows (`reconcile_host`) is a host Up and given guests; until then it is Connecting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.records import Host
+from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
+from mainstay_controller.operations.change_state import HostChange, change_hosts
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.gathered import Gathered
+from mainstay_controller.operations.hosts.orient_host import orient_all, reorient_pool
+from mainstay_controller.store.port import Stale, any_of
+
+
+class HostGate:
+    """fleet.gate.Gate on rows.  Agents that come at once are let in together."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._callers = Gathered(self._admit_all)
+
+    async def admit(self, arrivals: tuple[HostArrival, ...]) -> Orientation | TurnedAway:
+        return await self._callers.ask(arrivals)
+
+    async def _admit_all(self, callers: Sequence[tuple[HostArrival, ...]]) -> list[Orientation | TurnedAway]:
+        """Each caller is an agent with the hosts it speaks for."""
+        rows = await self._rows([arrival.host_id for arrivals in callers for arrival in arrivals])
+        refused = [turned_away(arrivals, rows) for arrivals in callers]
+        welcome = [arrivals for arrivals, refusal in zip(callers, refused, strict=True) if refusal is None]
+        oriented = iter(await self._let_in(welcome, rows))
+        return [refusal or next(oriented) for refusal in refused]
+
+    async def _rows(self, host_ids: Sequence[HostId]) -> dict[HostId, Host]:
+        return {host.id: host for host in await self.cloud.store.hosts.find(any_of("id", host_ids))}
+
+    async def _let_in(
+        self, callers: Sequence[tuple[HostArrival, ...]], rows: Mapping[HostId, Host]
+    ) -> list[Orientation]:
+        befores = await self._connect([arrival for arrivals in callers for arrival in arrivals], rows)
+        groups = [[befores[arrival.host_id] for arrival in arrivals] for arrivals in callers]
+        slots_before = await self._slots(befores)
+        orientations = await orient_all(groups, self.cloud.store)
+        await self._tell_new_slots(befores, slots_before)
+        return [
+            replace(orientation, held_elsewhere=frozenset(each.id for each in group if self._was_elsewhere(each)))
+            for orientation, group in zip(orientations, groups, strict=True)
+        ]
+
+    def _was_elsewhere(self, before: Host) -> bool:
+        return before.controller_id != self.cloud.me.id
+
+    async def _connect(self, arrivals: Sequence[HostArrival], rows: Mapping[HostId, Host]) -> Mapping[HostId, Host]:
+        """The rows as they were before.  A host that is introduced twice is as it was introduced last."""
+        arrivals = list({arrival.host_id: arrival for arrival in arrivals}.values())
+        while True:
+            try:
+                await change_hosts(
+                    self.cloud.store,
+                    HostEvent.AGENT_CONNECTED,
+                    await self.cloud.store.now(),
+                    [self._connected(rows[arrival.host_id], arrival) for arrival in arrivals],
+                )
+                return rows
+            except Stale:
+                rows = await self._rows([arrival.host_id for arrival in arrivals])
+
+    def _connected(self, host: Host, arrival: HostArrival) -> HostChange:
+        why = f"agent {arrival.agent_id} connected, boot {arrival.boot_id}"
+        into = replace(introduced(host, arrival), controller_id=self.cloud.me.id)
+        return HostChange(host=host, into=into, why=why)
+
+    async def _slots(self, host_ids: Iterable[HostId]) -> set[str]:
+        return {row.id for row in await self.cloud.store.lease_slots.find(any_of("host_id", list(host_ids)))}
+
+    async def _tell_new_slots(self, host_ids: Iterable[HostId], before: set[str]) -> None:
+        """The other hosts of a pool must know whose the new slot is: they are its observers."""
+        after = await self._slots(host_ids)
+        for pool_id in sorted({slot_id.split(":")[0] for slot_id in after - before}):
+            await reorient_pool(await self.cloud.store.pools.by_id(pool_id), self.cloud)
+
+
+def turned_away(arrivals: tuple[HostArrival, ...], rows: Mapping[HostId, Host]) -> TurnedAway | None:
+    for arrival in arrivals:
+        host = rows.get(arrival.host_id)
+        if host is None or host.removed is not None:
+            return TurnedAway(code="unknown-host", detail=f"host {arrival.host_id} is not of this cloud")
+        if not speaks_for(arrival.agent_id, host):
+            detail = f"agent {arrival.agent_id} does not speak for host {host.name}"
+            return TurnedAway(code="unknown-host", detail=detail)
+    return None if arrivals else TurnedAway(code="unknown-host", detail="an agent must speak for a host")
+
+
+def speaks_for(agent_id: str, host: Host) -> bool:
+    """An agent speaks for the host of its own id, and for those whose row names it (details: agent_id)."""
+    return agent_id in (host.id, host.details.get("agent_id"))
+
+
+def introduced(host: Host, arrival: HostArrival) -> Host:
+    """At its first arrival it tells its name; what an operator called it later stays."""
+    return replace(
+        host,
+        name=arrival.name if host.boot_id is None and arrival.name else host.name,
+        boot_id=arrival.boot_id,
+        ip=arrival.ip or host.ip,
+        url=arrival.url or host.url,
+        hypervisor_version=arrival.hypervisor_version,
+        agent_version=arrival.agent_version,
+        cpu_sockets=arrival.cpu_sockets,
+        cpus=arrival.cpus,
+        cpu_mhz=arrival.cpu_mhz,
+        memory_mib=arrival.memory_mib,
+        capabilities=arrival.capabilities,
+        watchdog=arrival.watchdog,
+    )

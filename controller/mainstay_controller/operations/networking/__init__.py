@@ -1,0 +1,1 @@
+"""Physical and guest networks, and their addresses."""

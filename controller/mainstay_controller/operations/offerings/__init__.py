@@ -1,0 +1,1 @@
+"""The sizes in which computing and disks are offered."""

@@ -1,0 +1,1 @@
+"""Zones, pods and clusters."""

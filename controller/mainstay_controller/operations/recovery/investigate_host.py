@@ -1,0 +1,311 @@
+"""Handle the case of a silent host until it is proven dead, or has come back.
+
+A loop of three steps: gather what is known, assess it (domain.ha.case), perform what that asks for.  It may be broken off at any point:
+the next controller begins from the rows and asks everybody anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from mainstay_controller.domain.ha.case import (
+    Action,
+    Case,
+    DeclareDown,
+    FencePolicy,
+    LeasedPool,
+    Poison,
+    PowerOff,
+    PowerState,
+    ReleaseGuests,
+    Wait,
+    assess,
+    evidence_in,
+    generations_read,
+)
+from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
+from mainstay_controller.domain.ids import PoolId, VmId
+from mainstay_controller.domain.lifecycle.host import HostEvent
+from mainstay_controller.domain.lifecycle.incident import IncidentEvent
+from mainstay_controller.domain.records import Host, Json, Vm
+from mainstay_controller.domain.states import HostState, IncidentPhase
+from mainstay_controller.fleet.outcome import Done, in_words
+from mainstay_controller.fleet.power.port import PowerAction
+from mainstay_controller.operations.change_state import change_host
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.hosts.orient_host import leased_pools
+from mainstay_controller.operations.hosts.out_of_band import place_of_power
+from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
+from mainstay_controller.operations.recovery.host_ha import may_act_on
+from mainstay_controller.operations.recovery.inquiry import Inquiry
+from mainstay_controller.operations.recovery.release_guests import Freed, guests_to_release, leave_unproven, release
+from mainstay_controller.operations.recovery.release_older_boot import is_older, release_older_boot
+from mainstay_controller.store.port import Stale, Store, any_of, eq
+from mainstay_runtime.logs import logger
+from mainstay_runtime.tasks import Nursery, background
+
+LOOK_AGAIN_SECONDS = 1.0
+ORDER_AGAIN_SECONDS = 5.0
+"""Before an order to fence that did not help is given again."""
+SUSPECT = frozenset({HostState.ALERT})
+Evidence = tuple[dict[str, Json], ...]
+
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class Investigation:
+    """One case while this controller handles it.  `generations`: the newest that its guests can have been given under, by its own last word, or
+    where it gave us none, as its slot was first read."""
+
+    case: CaseFile
+    host: Host
+    policy: FencePolicy
+    inquiry: Inquiry
+    cloud: Cloud
+    last_heard_at: float
+    generations: dict[PoolId, int]
+    may_be_fenced: bool = True
+    poisoned_at: float | None = None
+    power_off_ordered: bool = False
+    _deeds: Nursery = field(init=False)
+    told_reasons: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Until the incident is past its investigation."""
+        async with Nursery(self._deed_failed) as self._deeds, background(self.inquiry.run):
+            while self.case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
+                words = self.cloud.fleet.words_about(self.host.id)
+                try:
+                    await self._look()
+                except Stale:
+                    log.info("rows changed while a case was assessed", incident=self.case.id)
+                await self.cloud.fleet.next_word_about(self.host.id, after=words, within_seconds=LOOK_AGAIN_SECONDS)
+
+    async def _look(self) -> None:
+        self.host = await self.cloud.store.hosts.by_id(self.host.id)
+        if is_older(self.case.incident.host_boot_id, self.host):
+            await release_older_boot(self.host, self.cloud)
+            await self.case.read_again()
+        elif self.host.removed is not None or self.host.state not in SUSPECT:
+            await self._close_as_returned()
+        elif self._is_heard_again():
+            await self._take_back()
+        elif not self.cloud.fleet.is_at_the_gate(self.host.id):
+            known = await self._gather()
+            for action in assess(known):
+                await self._perform(action, known)
+            await self.case.write()
+
+    # --- it came back ---------------------------------------------------------------------------------------------
+
+    def _is_heard_again(self) -> bool:
+        heard_at = self.cloud.fleet.heard_at(self.host.id)
+        return self.cloud.fleet.is_connected(self.host.id) and heard_at is not None and heard_at > self.last_heard_at
+
+    async def _take_back(self) -> None:
+        """In the same session: nothing was missed but time."""
+        async with self.cloud.store.transaction() as store:
+            await change_host(store, self.host, HostEvent.PING, await store.now(), "it beats again")
+            await self._all_clear(store, "it beats again: a false alarm")
+
+    async def _close_as_returned(self) -> None:
+        """By a new session (or removed): whoever let it in reconciles its guests."""
+        async with self.cloud.store.transaction() as store:
+            await self._all_clear(store, f"the host is {self.host.state} again before there was proof")
+
+    async def _all_clear(self, store: Store, why: str) -> None:
+        """Guests released before it came back are still to be seen through."""
+        await self.cloud.journal.resolve(store, alert_key(self.host))
+        released = await store.decisions.count(eq("incident_id", self.case.id))
+        await self.case.advance(IncidentEvent.PROVEN if released else IncidentEvent.FALSE_ALARM, why, store)
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    async def _gather(self) -> Case:
+        fleet, incident = self.cloud.fleet, self.case.incident
+        timing = fleet.lease_timing(self.host.id)
+        case = Case(
+            host_id=self.host.id,
+            boot_id=incident.host_boot_id or "",
+            watchdog=self.host.watchdog,
+            policy=self.policy,
+            last_heard_at=self.last_heard_at,
+            now=self.cloud.clock.monotonic(),
+            pools=tuple(
+                LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
+                for pool_id in await leased_pools(self.cloud.store, self.host.id)
+            ),
+            answers=self.inquiry.answers,
+            answers_awaited=self.inquiry.answers_awaited,
+            pings=tuple(self.inquiry.pings.items()),
+            has_power=self.inquiry.power is not None,
+            may_be_fenced=self.may_be_fenced,
+            power=self.inquiry.power_reading,
+            power_off_ordered=self.power_off_ordered,
+            poisoned_at=self.poisoned_at,
+            victims=await victims_of(await guests_to_release(self.cloud.store, self.host.id), self.cloud.store),
+        )
+        self.generations = generations_read(case) | self.generations
+        pools = (replace(pool, generation=self.generations.get(pool.pool_id)) for pool in case.pools)
+        return replace(case, pools=tuple(pools))
+
+    # --- what is done ---------------------------------------------------------------------------------------------
+
+    async def _perform(self, action: Action, known: Case) -> None:
+        match action:
+            case DeclareDown(proofs=proofs):
+                await declare_down(self.case, self.host, proofs, evidence_in(known))
+            case ReleaseGuests(guests=guests):
+                await self._release(dict(guests), evidence_in(known))
+            case PowerOff(why=why):
+                await self._power_off(why)
+            case Poison(pool_ids=pool_ids):
+                await self._poison(pool_ids)
+            case Wait(reasons=reasons) if not self.inquiry.answers_awaited:
+                self._tell_why_it_waits(reasons)
+
+    async def _release(self, proven: dict[VmId, Proof], evidence: Evidence) -> None:
+        """Some of its guests, while others may run on it."""
+        self.cloud.fleet.bar_holds(self.host.id)
+        async with self.cloud.store.transaction() as store:
+            vms = await store.vms.find(any_of("id", list(proven)), eq("host_id", self.host.id))
+            self.case.note(f"{len(vms)} guests are proven gone: {next(iter(proven.values()))}")
+            freed = [Freed(vm=vm, proof=proven[vm.id], evidence=evidence) for vm in vms]
+            await release(store, self.case, freed)
+            await self.case.write(store)
+        self.cloud.fleet.bells.ring(DECISIONS)
+
+    async def _power_off(self, why: str) -> None:
+        """Ordered beside the case, which goes on: a power controller may take its time, and the lease may expire before it answers."""
+        self.power_off_ordered = True
+        await self._fencing(f"powering it off: {why}")
+        self._deeds.adopt(self._order_power_off(), f"power off of {self.host.name}")
+
+    async def _order_power_off(self) -> None:
+        power = self.inquiry.power
+        assert power is not None, "only asked for where there is a power controller"
+        said = await self.cloud.fleet.switch_power(power, PowerAction.OFF, self.cloud.settings.power_deadline_seconds)
+        self.case.note(f"power controller {power.address} was told to power off: {said.code}, reads {said.state}")
+        self.cloud.fleet.ring(self.host.id)
+        if said.state is not PowerState.OFF:
+            await self.cloud.clock.sleep(ORDER_AGAIN_SECONDS)
+            self.power_off_ordered = False
+
+    async def _poison(self, pool_ids: tuple[PoolId, ...]) -> None:
+        self.poisoned_at = self.cloud.clock.monotonic()
+        await self._fencing(f"the policy is fence: releasing its guests by poison on pools {', '.join(pool_ids)}")
+        self._deeds.adopt(self._write_poison(pool_ids), f"poison of {self.host.name}")
+
+    async def _write_poison(self, pool_ids: tuple[PoolId, ...]) -> None:
+        """Under an id of its own, since one that was obeyed is not obeyed again."""
+        poison_id = f"{self.case.id}:{self.cloud.rng.uuid()[:8]}"
+        for observer_id in sorted({answer.slot.observer_id for answer in self.inquiry.answers}):
+            outcome = await self.cloud.fleet.poison_host(
+                observer_id,
+                self.host.id,
+                poison_id,
+                pool_ids,
+                command_id=f"{self.case.id}:poison:{observer_id}:{self.cloud.rng.uuid()}",
+                deadline_seconds=self.cloud.settings.probe_deadline_seconds,
+            )
+            self.case.note(f"{observer_id} wrote the poison: {in_words(outcome)}")
+            if isinstance(outcome, Done):
+                self.poisoned_at = self.cloud.clock.monotonic()
+                return
+        await self.cloud.clock.sleep(ORDER_AGAIN_SECONDS)
+        self.poisoned_at = None
+
+    def _deed_failed(self, name: str, error: Exception) -> None:
+        log.error("a deed of a case failed", what=name, exc_info=error)
+
+    async def _fencing(self, why: str) -> None:
+        if self.case.incident.phase is IncidentPhase.FENCING:
+            self.case.note(why)
+        else:
+            await self.case.advance(IncidentEvent.FENCE, why)
+
+    def _tell_why_it_waits(self, reasons: tuple[str, ...]) -> None:
+        """Once per change of the reasons, their numbers left aside."""
+        gist = tuple("".join(letter for letter in reason if not letter.isdigit()) for reason in reasons)
+        if gist != self.told_reasons:
+            self.told_reasons = gist
+            self.case.note("waiting: " + "; ".join(reasons))
+
+
+async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
+    host = await cloud.store.hosts.by_id(str(case.incident.host_id))
+    cluster = await cloud.store.clusters.by_id(host.cluster_id)
+    if case.incident.phase is IncidentPhase.SUSPECTED:
+        await case.advance(IncidentEvent.INVESTIGATE, "asking its neighbours and its power controller")
+    power = await place_of_power(host.id, cloud)
+    investigation = Investigation(
+        case=case,
+        host=host,
+        policy=FencePolicy(cluster.fence_policy),
+        may_be_fenced=await may_act_on(host, cluster, cloud.store),
+        inquiry=Inquiry(host, case.id, cloud, power=power if power is not None and power.enabled else None),
+        cloud=cloud,
+        last_heard_at=last_contact(host, cloud),
+        generations=cloud.fleet.generations_told(host.id, case.incident.host_boot_id),
+    )
+    await investigation.run()
+
+
+def last_contact(host: Host, cloud: Cloud) -> float:
+    """By our own clock.  A controller that never heard the host itself counts from now."""
+    heard_at = cloud.fleet.heard_at(host.id)
+    return cloud.clock.monotonic() if heard_at is None else heard_at
+
+
+async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...], evidence: Evidence = ()) -> None:
+    """The host, its guests and the incident change together.  Raises Stale when one of them changed meanwhile; then one looks again."""
+    cloud = case.cloud
+    cloud.fleet.bar_holds(host.id)
+    why = "; ".join(str(proof) for proof in proofs)
+    async with cloud.store.transaction() as store:
+        now = await store.now()
+        into = replace(host, proven_dead_boot_id=case.incident.host_boot_id)
+        await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
+        freed = await covered(await guests_to_release(store, host.id), proofs, evidence, store)
+        await release(store, case, freed)
+        await leave_unproven(store, case, await store.vms.find(eq("host_id", host.id)))
+        await tell_host_down(store, case, host, proofs, freed)
+        await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs, evidence=evidence)
+    cloud.fleet.bells.ring(DECISIONS)
+    cloud.fleet.give_up_orders(host.id, why)
+    cloud.fleet.drop_session(host.id, "proven dead")
+
+
+async def tell_host_down(
+    store: Store, case: CaseFile, host: Host, proofs: tuple[Proof, ...], freed: list[Freed]
+) -> None:
+    journal, why = case.cloud.journal, str(proofs[0])
+    subject = f"Host down, {host.name}"
+    text = f"{subject}: {why}; {len(freed)} guests are released"
+    await journal.event(store, "HA.STATE.TRANSITION", text, about_host(host), level=Level.ERROR)
+    await journal.alert(
+        store, AlertType.HOST, subject, description=text, dedupe_key=alert_key(host), place=place_of(host)
+    )
+
+
+def alert_key(host: Host) -> str:
+    return f"host:{host.id}"
+
+
+async def covered(vms: Iterable[Vm], proofs: tuple[Proof, ...], evidence: Evidence, store: Store) -> list[Freed]:
+    vms = list(vms)
+    victims = {victim.vm_id: victim for victim in await victims_of(vms, store)}
+    proven = [(vm, proof_for(victims[vm.id], proofs)) for vm in vms]
+    return [Freed(vm=vm, proof=proof, evidence=evidence) for vm, proof in proven if proof is not None]
+
+
+async def victims_of(vms: Iterable[Vm], store: Store) -> tuple[Victim, ...]:
+    """Each with the pools its disks are on."""
+    vm_ids = [vm.id for vm in vms]
+    pools: dict[VmId, set[PoolId]] = {vm_id: set() for vm_id in vm_ids}
+    for volume in await store.volumes.find(any_of("vm_id", vm_ids)):
+        if volume.vm_id is not None and volume.pool_id is not None and volume.removed is None:
+            pools[volume.vm_id].add(volume.pool_id)
+    return tuple(Victim(vm_id=vm_id, pool_ids=frozenset(pools[vm_id])) for vm_id in vm_ids)

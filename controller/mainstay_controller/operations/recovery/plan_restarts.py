@@ -1,0 +1,233 @@
+"""Plan the restart of released guests: all that are due as one placement problem, their epochs raised in batches.
+
+A decision stays open until its guest runs, is not wanted any more, or is in other hands; whatever fails is tried again with a growing pause, for
+ever, by whichever controller owns its incident.  A crash between plan and order leaves rows from which the next wave goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
+from mainstay_controller.domain.ids import DecisionId, IncidentId, TemplateId, VmId
+from mainstay_controller.domain.placement.planner import plan
+from mainstay_controller.domain.placement.refusal import why_nowhere
+from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Purpose, Request
+from mainstay_controller.domain.placement.snapshot import Snapshot
+from mainstay_controller.domain.records import Decision, Incident, Template, Volume
+from mainstay_controller.domain.states import DecisionOutcome
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.journal import AlertType
+from mainstay_controller.operations.orders.choose_host import Wish, ZoneView, look_at_zone, request_for
+from mainstay_controller.operations.orders.decision_record import (
+    OPEN,
+    Turn,
+    alert_key,
+    closed,
+    hosts_that_failed,
+    in_facts,
+    pause,
+    phase,
+    with_phase,
+)
+from mainstay_controller.operations.orders.start_orders import Belongings, raise_epoch
+from mainstay_controller.operations.orders.together import together
+from mainstay_controller.operations.recovery.casebook import zeros_of
+from mainstay_controller.operations.recovery.release_guests import RESTART
+from mainstay_controller.store.port import LIVE, Store, any_of, eq
+
+SYSTEM_VM_PRIORITY = 1_000_000
+
+
+async def begin_wave(cloud: Cloud, in_hand: Container[DecisionId]) -> AsyncIterator[list[Turn]]:
+    """Decisions whose guests are Starting now, batch by batch, in the order in which they are to be ordered."""
+    turns = await turns_due(cloud, in_hand)
+    yield [replace(turn, may_have_been_ordered=True) for turn in turns if turn.is_under_way]
+    waiting = await _still_to_be_restarted([turn for turn in turns if not turn.is_under_way], cloud)
+    for zone_id in sorted({turn.vm.zone_id for turn in waiting}):
+        async for batch in _place([turn for turn in waiting if turn.vm.zone_id == zone_id], cloud):
+            yield batch
+
+
+# --- whose time has come ------------------------------------------------------------------------------------------------
+
+
+async def turns_due(cloud: Cloud, in_hand: Container[DecisionId]) -> list[Turn]:
+    store = cloud.store
+    now = await store.now()
+    decisions = await store.decisions.find(any_of("outcome", OPEN), eq("decision", RESTART))
+    due = [each for each in decisions if each.id not in in_hand and (each.retry_at is None or each.retry_at <= now)]
+    incidents = await _incidents_of_ours(due, cloud)
+    by_vm = {decision.vm_id: decision for decision in due if decision.incident_id in incidents}
+    vms = await store.vms.find(any_of("id", list(by_vm)))
+    zeros = zeros_of(incidents.values(), now, cloud.clock)
+    return [Turn(decision=by_vm[vm.id], vm=vm, zero=zeros[by_vm[vm.id].incident_id]) for vm in restart_order(vms)]
+
+
+async def _incidents_of_ours(decisions: Iterable[Decision], cloud: Cloud) -> Mapping[IncidentId, Incident]:
+    ids = sorted({decision.incident_id for decision in decisions})
+    incidents = await cloud.store.incidents.find(any_of("id", ids), eq("owner_id", cloud.me.id))
+    return {incident.id: incident for incident in incidents if incident.owner_epoch == cloud.me.epoch}
+
+
+async def _still_to_be_restarted(turns: Sequence[Turn], cloud: Cloud) -> list[Turn]:
+    """Of the others the records are closed."""
+    verdicts = [(turn, judge_again(turn.vm, turn.decision.epoch or 0)) for turn in turns]
+    over = [(turn, verdict) for turn, verdict in verdicts if not isinstance(verdict, Restart)]
+
+    async def close(store: Store, ended: tuple[Turn, LeaveStopped | Superseded]) -> None:
+        turn, verdict = ended
+        outcome = LATER_OUTCOMES[type(verdict)]
+        named = replace(turn.decision, rule=verdict.rule, decision=verdict.rule)
+        last = phase("closed", turn, cloud, verdict.why)
+        await store.decisions.swap(turn.decision, closed(named, outcome, last, await store.now()))
+
+    async for _ in together(over, close, cloud):
+        pass
+    return [turn for turn, verdict in verdicts if isinstance(verdict, Restart)]
+
+
+LATER_OUTCOMES = {LeaveStopped: DecisionOutcome.LEFT_STOPPED, Superseded: DecisionOutcome.SUPERSEDED}
+
+
+# --- one placement problem ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    turn: Turn
+    placed: Placed
+    zone: ZoneView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """No host takes it."""
+
+    turn: Turn
+    why: str
+    alternatives: Alternatives
+
+
+async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn]]:
+    """All of one zone."""
+    zone = await look_at_zone(turns[0].vm.zone_id, cloud)
+    turns = await _with_belongings(turns, zone, cloud)
+    requests = {request.vm_id: request for request in await _requests(turns, zone, cloud)}
+    placements = plan(as_seen_now(zone.snapshot, cloud), requests.values(), cloud.rng)
+    chosen, without = [], []
+    for turn in turns:
+        match placements[turn.vm.id]:
+            case Placed() as placed:
+                chosen.append(Chosen(turn=turn, placed=placed, zone=zone))
+            case NoRoom(alternatives=alternatives):
+                why = why_nowhere(requests[turn.vm.id].demand, zone.snapshot, zone.pools)
+                without.append(Waiting(turn=turn, why=why, alternatives=alternatives))
+
+    async def raised(store: Store, each: Chosen) -> Turn:
+        return await _raise(store, each, cloud)
+
+    async def waits(store: Store, each: Waiting) -> None:
+        await _wait_for_room(store, each, cloud)
+
+    async for batch in together(chosen, raised, cloud):
+        yield [turn for _, turn in batch if turn is not None]
+    async for _ in together(without, waits, cloud):
+        pass
+
+
+def as_seen_now(snapshot: Snapshot, cloud: Cloud) -> Snapshot:
+    """A host reaches a pool only as long as its lease there is valid: it would refuse the guest.  One whose hypervisor hangs would take it and be silent."""
+    fleet = cloud.fleet
+    hosts = (
+        replace(
+            host,
+            pool_ids=host.pool_ids - fleet.lapsed_pools(host.id),
+            hypervisor_answers=not fleet.hypervisor_is_silent(host.id),
+        )
+        for host in snapshot.hosts
+    )
+    return replace(snapshot, hosts=tuple(hosts))
+
+
+async def _with_belongings(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Turn]:
+    """Read for all at once."""
+    volumes: dict[VmId, list[Volume]] = {turn.vm.id: [] for turn in turns}
+    for volume in await cloud.store.volumes.find(any_of("vm_id", list(volumes)), LIVE):
+        if volume.vm_id is not None:
+            volumes[volume.vm_id].append(volume)
+    template_ids = sorted({turn.vm.template_id for turn in turns if turn.vm.template_id is not None})
+    templates: dict[TemplateId | None, Template] = {
+        each.id: each for each in await cloud.store.templates.find(any_of("id", template_ids))
+    }
+    return [
+        replace(turn, owns=_belongings(volumes[turn.vm.id], templates.get(turn.vm.template_id), zone)) for turn in turns
+    ]
+
+
+def _belongings(volumes: Sequence[Volume], template: Template | None, zone: ZoneView) -> Belongings:
+    pool_ids = {volume.pool_id for volume in volumes if volume.pool_id is not None}
+    pools = {pool_id: zone.pools[pool_id] for pool_id in pool_ids if pool_id in zone.pools}
+    return Belongings(volumes=tuple(volumes), template=template, pools=pools)
+
+
+async def _requests(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Request]:
+    offering_ids = sorted({turn.vm.service_offering_id for turn in turns})
+    offerings = {each.id: each for each in await cloud.store.service_offerings.find(any_of("id", offering_ids))}
+    wish = Wish(purpose=Purpose.HA, consider_last_host=False)
+    requests = []
+    for turn in turns:
+        owns = turn.owns.volumes if turn.owns is not None else ()
+        request = request_for(turn.vm, owns, offerings.get(turn.vm.service_offering_id), wish, zone)
+        requests.append(for_recovery(request, turn))
+    return requests
+
+
+def for_recovery(request: Request, turn: Turn) -> Request:
+    """System VMs go before all others; hosts that failed just now are left alone."""
+    system = SYSTEM_VM_PRIORITY if turn.vm.type != "User" else 0
+    avoid = frozenset(hosts_that_failed(turn.decision).items())
+    return replace(request, priority=request.priority + system, demand=replace(request.demand, avoid=avoid))
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+
+async def _raise(store: Store, chosen: Chosen, cloud: Cloud) -> Turn:
+    """The epoch and the record together; the user's wish is in the row that is compared and set."""
+    turn, zone = chosen.turn, chosen.zone
+    host = zone.hosts[chosen.placed.host_id]
+    why = f"HA: {turn.decision.rule}"
+    vm = await raise_epoch(store, turn.vm, host, zone.clusters[host.cluster_id], await store.now(), why)
+    ordered = phase("ordered", turn, cloud, f"epoch {vm.epoch} on {host.name}", host.id)
+    decided = replace(
+        with_phase(turn.decision, ordered),
+        target_host_id=host.id,
+        epoch=vm.epoch,
+        alternatives=in_facts(chosen.placed.alternatives),
+        attempts=turn.decision.attempts + 1,
+        outcome=DecisionOutcome.PENDING,
+        retry_at=None,
+    )
+    decision = await store.decisions.swap(turn.decision, decided)
+    return replace(turn, decision=decision, vm=vm, host_name=host.name)
+
+
+async def _wait_for_room(store: Store, waiting: Waiting, cloud: Cloud) -> None:
+    turn = waiting.turn
+    first = turn.decision.outcome is not DecisionOutcome.WAITING_FOR_CAPACITY
+    told = with_phase(turn.decision, phase("no-room", turn, cloud, waiting.why)) if first else turn.decision
+    parked = replace(
+        told,
+        alternatives=in_facts(waiting.alternatives),
+        outcome=DecisionOutcome.WAITING_FOR_CAPACITY,
+        attempts=turn.decision.attempts + 1,
+        retry_at=await store.now() + pause(turn.decision, cloud.settings),
+    )
+    await store.decisions.swap(turn.decision, parked)
+    if first:
+        subject = f"Unable to restart {turn.vm.name}: {waiting.why}"
+        described = str(waiting.alternatives)
+        await cloud.journal.alert(
+            store, AlertType.USER_VM, subject, description=described, dedupe_key=alert_key(turn.vm)
+        )

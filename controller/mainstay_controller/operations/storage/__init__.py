@@ -1,0 +1,1 @@
+"""Pools, volumes, templates and image stores."""

@@ -1,0 +1,1 @@
+"""Who may ask: domains, accounts, users, roles, projects and their sessions."""

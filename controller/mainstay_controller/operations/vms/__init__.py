@@ -1,0 +1,1 @@
+"""What users do with virtual machines."""

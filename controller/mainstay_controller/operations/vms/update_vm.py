@@ -1,0 +1,57 @@
+"""Change what a user says of a VM.  What its host was told at its start - name, user data - changes with the next start only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mainstay_controller.domain.capacity.usage import CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL
+from mainstay_controller.domain.ids import VmId
+from mainstay_controller.domain.records import Vm
+from mainstay_controller.domain.states import VmState
+from mainstay_controller.operations.checks import a_host_label, a_name
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
+from mainstay_controller.operations.vms.vm_jobs import living_vm
+
+OURS = (CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL)
+"""Details that are not the user's: they say under which ratios the guest was started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmChanges:
+    """None: as it is.  Details replace all of the user's details."""
+
+    name: str | None = None
+    display_name: str | None = None
+    group: str | None = None
+    ha_enabled: bool | None = None
+    user_data: str | None = None
+    delete_protection: bool | None = None
+    key_pair: str | None = None
+    details: Mapping[str, str] | None = None
+
+
+async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
+    vm = await living_vm(vm_id, cloud.store)
+    changed = replace(
+        vm,
+        name=vm.name if changes.name is None else a_host_label("name", changes.name),
+        display_name=vm.display_name if changes.display_name is None else a_name("displayname", changes.display_name),
+        group=vm.group if changes.group is None else changes.group,
+        ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
+        user_data=vm.user_data if changes.user_data is None else changes.user_data,
+        delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
+        key_pair=vm.key_pair if changes.key_pair is None else changes.key_pair,
+        details=vm.details if changes.details is None else _details(vm, changes.details),
+    )
+    if vm.state is not VmState.STOPPED and (changed.name, changed.user_data) != (vm.name, vm.user_data):
+        raise ResourceInUse(f"VM {vm.name} is {vm.state}: its name and user data can be changed when it is Stopped")
+    return await cloud.store.vms.swap(vm, changed)
+
+
+def _details(vm: Vm, wanted: Mapping[str, str]) -> dict[str, str]:
+    forbidden = sorted(set(wanted) & set(OURS))
+    if forbidden:
+        raise InvalidParameter("details", f"{', '.join(forbidden)} cannot be set")
+    return dict(wanted) | {name: vm.details[name] for name in OURS if name in vm.details}
