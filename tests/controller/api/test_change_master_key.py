@@ -122,7 +122,7 @@ async def test_with_neither_key_it_says_so_and_changes_nothing() -> None:
 
 def test_every_field_that_is_sealed_is_changed() -> None:
     """Whoever seals a further field names it there."""
-    sources = Path(secrets.__file__).parent.glob("*.py")
+    sources = Path(secrets.__file__).parent.rglob("*.py")
     names = set(re.findall(r"def (name_of_\w+)", Path(secrets.__file__).read_text()))
     used = {name for file in sources for name in re.findall(r"\bsealed\(\s*(name_of_\w+)", file.read_text())}
 

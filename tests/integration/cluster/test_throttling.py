@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from mainstay_cli.client import Client, Refused, connected, text
 from mainstay_cli.profile import Profile
 from mainstay_runtime.tasks import all_of
-from tests.kit.cluster import CLOCK, Cluster, Node, a_cluster
+from tests.kit.cluster import CLOCK, Cluster, Node, a_cluster, until
 
 CLIENTS, CALLS_EACH, CALLS_MAX = 8, 12, 40
-SETTINGS_TAKEN_OVER_SECONDS = 2.5
 SERVED = "served"
 ANN = {
     "username": "ann",
@@ -35,11 +33,15 @@ async def keys_of_a_user(root: Client) -> tuple[str, str]:
     return text(keys, "apikey"), text(keys, "secretkey")
 
 
-async def limit_calls(root: Client) -> None:
-    """For longer than the story; known to both controllers when it returns."""
-    for name, value in (("interval", "3600"), ("max", str(CALLS_MAX)), ("enabled", "true")):
+async def limit_calls(root: Client, keys: tuple[str, str], cluster: Cluster) -> None:
+    """For longer than the story; known to both controllers when it returns: who knows the last word knows those before it."""
+    for name, value in (("enabled", "true"), ("interval", "3600"), ("max", str(CALLS_MAX))):
         await root.call("updateConfiguration", {"name": f"api.throttling.{name}", "value": value})
-    await asyncio.sleep(SETTINGS_TAKEN_OVER_SECONDS)
+
+    async def is_known() -> bool:
+        return [await calls_left(keys, node) for node in cluster.nodes] == [CALLS_MAX] * len(cluster.nodes)
+
+    await until(is_known, "both controllers know the limit")
 
 
 async def answers(keys: tuple[str, str], node: Node) -> list[str]:
@@ -67,7 +69,7 @@ async def calls_left(keys: tuple[str, str], node: Node) -> int:
 async def story(cluster: Cluster) -> None:
     root = await cluster.client(cluster.nodes[0])
     keys = await keys_of_a_user(root)
-    await limit_calls(root)
+    await limit_calls(root, keys, cluster)
 
     doors = [cluster.nodes[number % 2] for number in range(CLIENTS)]
     told = [answer for some in await all_of(*(answers(keys, node) for node in doors)) for answer in some]
