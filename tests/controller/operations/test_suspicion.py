@@ -11,7 +11,7 @@ import pytest
 from mainstay_controller.domain.ha.suspicion import Contact, Silence
 from mainstay_controller.domain.ids import ControllerId, HostId
 from mainstay_controller.domain.states import HostState
-from mainstay_controller.operations.suspect_host import suspect_host
+from mainstay_controller.operations.recovery.suspect_host import suspect_host
 from tests.kit.small_cloud import Here, a_controller, a_site
 
 H1 = HostId("h1")
