@@ -181,6 +181,20 @@ def slot_writes_fail(scene: Scene) -> Happening:
     return _slots(f"{share:.0%} of slot writes err", SlotTrouble(write_errors=share), scene)
 
 
+def no_slot_can_be_written(scene: Scene) -> Happening:
+    """By anybody, while guests read and write their disks."""
+
+    def set_all(cloud: SimulatedCloud, trouble: SlotTrouble) -> None:
+        for machine in cloud.machines.values():
+            machine.slot_trouble = trouble
+
+    return scene.lasts(
+        "no slot of the pool can be written",
+        lambda cloud: set_all(cloud, SlotTrouble(write_errors=1.0)),
+        lambda cloud: set_all(cloud, SlotTrouble()),
+    )
+
+
 def stale_slots(scene: Scene) -> Happening:
     seconds = scene.chance.choice((0.7, 3.0, 12.0))
     return _slots(f"slots read as {seconds} s ago", SlotTrouble(stale_seconds=seconds), scene)

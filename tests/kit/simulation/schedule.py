@@ -12,7 +12,7 @@ from tests.kit.simulation.plan import Happening, Plan
 
 RHO = 1e-3
 FIRST_AT, LAST_AT = 8.0, 80.0
-MANAGEMENT_NETWORK = "management network"
+MANAGEMENT_NETWORK, AGENTS = "management network", "agents"
 CHANNEL_SHARE = 1 / 8  # of the runs, in which one channel is lost and nothing else
 
 ALPHABET: Mapping[Letter, int] = {
@@ -29,6 +29,7 @@ ALPHABET: Mapping[Letter, int] = {
     faults.pool_refuses_all: 1,
     faults.slow_slots: 3,
     faults.slot_writes_fail: 2,
+    faults.no_slot_can_be_written: 1,
     faults.stale_slots: 3,
     faults.host_isolated: 6,
     faults.daemon_hangs: 4,
@@ -104,6 +105,7 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
     (  # holds: storage away for all, controllers coming and going
         faults.pool_stands_still,
         faults.pool_refuses_all,
+        faults.no_slot_can_be_written,
         faults.pool_hangs,
         faults.host_cut_off,
         faults.controller_killed,
@@ -161,7 +163,7 @@ CHANNELS: Mapping[str, tuple[Letter, ...]] = {
         faults.controller_cut_off,
         faults.bad_weather,
     ),
-    "storage": (faults.pool_stands_still, faults.pool_refuses_all),
+    "storage": (faults.pool_stands_still, faults.pool_refuses_all, faults.no_slot_can_be_written),
     "power controllers": (faults.bmc_manner, faults.bmc_of_another, faults.bmc_slow),
     "controllers": (
         faults.controller_stopped,
@@ -174,6 +176,8 @@ CHANNELS: Mapping[str, tuple[Letter, ...]] = {
         faults.database_fails_over,
         faults.commits_unacknowledged,
     ),
+    AGENTS: (faults.agent_stopped, faults.agent_killed),
+    "daemons of hypervisors": (faults.daemon_hangs, faults.events_lost),
 }
 """What a living host is known by, and what may be lost of one of them - all of it, for as long as it likes - without any guest's dying."""
 
@@ -212,12 +216,12 @@ def _rate(chance: Random) -> float:
 
 
 def _hurts_one_channel(happenings: tuple[Happening, ...], fence_policy: str) -> bool:
-    """Under the policy `fence` to be cut off the management network is meant to cost a host its guests."""
+    """Under the policy `fence` a host that cannot be spoken to is meant to lose its guests."""
     kinds = {each.kind for each in happenings}
     return any(
         kinds <= {letter.__name__ for letter in letters}
         for channel, letters in CHANNELS.items()
-        if (channel, fence_policy) != (MANAGEMENT_NETWORK, "fence")
+        if fence_policy == "keep" or channel not in (MANAGEMENT_NETWORK, AGENTS)
     )
 
 
