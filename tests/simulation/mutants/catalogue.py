@@ -25,7 +25,7 @@ from mainstay_controller.fleet.commands import OrdersUnderWay
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
 from mainstay_controller.fleet.outcome import Failed, Unknown
-from mainstay_controller.fleet.presence import Presence
+from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.operations.orders import start_orders
 from mainstay_controller.operations.recovery import (
     casebook,
@@ -393,6 +393,17 @@ def a_stop_meanwhile_is_overlooked(plant: Planter) -> None:
     plant.put(plan_restarts, "_still_to_be_restarted", still)
 
 
+# --- one channel alone --------------------------------------------------------------------------------------------------
+
+
+def nobody_is_given_a_hold(plant: Planter) -> None:
+    plant.put(Holds, "answer", lambda self, *_: None)
+
+
+def a_host_at_the_gate_is_silent(plant: Planter) -> None:
+    plant.put(Presences, "is_at_the_gate", lambda self, host_id: False)
+
+
 MUTANTS = {
     plant.__name__: Mutant(plant.__name__, plant.__name__.replace("_", " "), plant)
     for plant in (
@@ -445,5 +456,7 @@ MUTANTS = {
         a_copy_that_came_under_an_old_epoch_is_adopted,
         writes_are_not_compared,
         a_stop_meanwhile_is_overlooked,
+        nobody_is_given_a_hold,
+        a_host_at_the_gate_is_silent,
     )
 }
