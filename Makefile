@@ -8,9 +8,10 @@ demo: ## a cloud of simulated hosts to hurt
 	@packaging/bootstrap demo
 	@$(BIN)/mainstay demo up
 
-test: ## all that CI runs: quick tests, then those on real hypervisors
+test: ## all that CI runs: quick tests, simulated clouds from fresh seeds, then real hypervisors
 	@packaging/bootstrap test
-	$(BIN)/pytest -m "not lab and not client and not cluster" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not lab and not client and not cluster and not fresh" -n 2 --dist loadfile
+	$(BIN)/pytest -m fresh
 	$(BIN)/pytest -m "lab and not client and not cluster" -n 2 --dist worksteal
 
 test-clients: ## cloudstack-go, built from the Go module proxy, against a running controller; wants Go; minutes at first

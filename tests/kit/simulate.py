@@ -1,6 +1,7 @@
 """Simulate clouds from seeds: many of them and count, or one and tell its story.
 
     python -m tests.kit.simulate --schedules 1000 --seed-from 0      last line: schedules, seeds, violations, schedules/s
+    python -m tests.kit.simulate --schedules 1000 --fresh            from seeds that nobody has seen; those of this run are printed
     python -m tests.kit.simulate --seconds 150 --seed-from 7         as many as are done in that time
     python -m tests.kit.simulate --seed 46                           the timeline of that run; --quiet without what processes log
     python -m tests.kit.simulate --false-alarms 100                  so many host-hours in which no host dies
@@ -15,6 +16,7 @@ import math
 import multiprocessing
 import os
 import resource
+import secrets
 import sys
 import time
 import traceback
@@ -32,6 +34,8 @@ HASH_SEED = "0"
 MEMORY_BYTES = 4 << 30  # of one worker: a run that goes wild must not take the machine along
 CORES = 2
 SHOWN_MAX = 20
+REPLAY = "its story: python -m tests.kit.simulate --seed {seed}"
+FRESH_SEEDS = 1 << 40
 BATCH = 40
 
 PlanFrom = Callable[[int], Plan]
@@ -105,7 +109,7 @@ def count(seeds: range, cores: int, seconds: float) -> bool:
         if ran.broken:
             violated.append(ran.seed)
             if len(violated) <= SHOWN_MAX:
-                print(f"seed {ran.seed}:", *ran.broken, sep="\n    ", flush=True)
+                print(f"seed {ran.seed}:", *ran.broken, REPLAY.format(seed=ran.seed), sep="\n    ", flush=True)
     took = time.perf_counter() - began
     print("happenings:", ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items())))
     print(f"virtual seconds: {virtual_seconds:.0f}; seeds that broke a promise: {sorted(violated)}")
@@ -139,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schedules", type=int, default=1000)
     parser.add_argument("--seed-from", type=int, default=0)
+    parser.add_argument("--fresh", action="store_true", help="draw the first seed")
     parser.add_argument("--seed", type=int, help="tell the story of this one")
     parser.add_argument(
         "--quiet", action="store_true", help="of one story, only what happens to machines, guests and rows"
@@ -161,7 +166,8 @@ def _carried_out(chosen: argparse.Namespace) -> bool:
         return tell(chosen.seed, chosen.quiet)
     if chosen.false_alarms is not None:
         return count_false_alarms(chosen.false_alarms, chosen.seed_from, chosen.cores)
-    seeds = range(chosen.seed_from, chosen.seed_from + chosen.schedules)
+    first = secrets.randbelow(FRESH_SEEDS) if chosen.fresh else chosen.seed_from
+    seeds = range(first, first + chosen.schedules)
     return count(seeds, chosen.cores, chosen.seconds)
 
 

@@ -1,4 +1,4 @@
-"""The simulation itself: a seed is a run.  `make simulate` draws many; CI does not depend on the draw (docs/findings.md tells what it found).
+"""The simulation itself: a seed is a run.  `make simulate` draws many; docs/findings.md tells what they found.
 
 The test runs `python -m tests.kit.simulate` in a process of its own, since a run repeats only where strings hash alike."""
 
