@@ -15,7 +15,10 @@ from mainstay_controller.operations.change_state import HostChange, change_hosts
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.gathered import Gathered
 from mainstay_controller.operations.hosts.orient_host import orient_all, reorient_pool
-from mainstay_controller.store.port import Stale, any_of
+from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable, any_of
+
+COME_AGAIN_SECONDS = 1.0
+"""To us or to another controller, which may have the database."""
 
 
 class HostGate:
@@ -26,7 +29,10 @@ class HostGate:
         self._callers = Gathered(self._admit_all)
 
     async def admit(self, arrivals: tuple[HostArrival, ...]) -> Orientation | TurnedAway:
-        return await self._callers.ask(arrivals)
+        try:
+            return await self._callers.ask(arrivals)
+        except (Unreachable, OutcomeUnknown) as error:
+            return TurnedAway(code="overloaded", detail=str(error), retry_after_seconds=COME_AGAIN_SECONDS)
 
     async def _admit_all(self, callers: Sequence[tuple[HostArrival, ...]]) -> list[Orientation | TurnedAway]:
         """Each caller is an agent with the hosts it speaks for."""
