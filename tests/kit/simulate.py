@@ -22,7 +22,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from tests.kit.simulation import false_alarms, hearing
@@ -34,7 +34,6 @@ HASH_SEED = "0"
 MEMORY_BYTES = 4 << 30  # of one worker: a run that goes wild must not take the machine along
 CORES = 2
 SHOWN_MAX = 20
-REPLAY = "its story: python -m tests.kit.simulate --seed {seed}"
 FRESH_SEEDS = 1 << 40
 BATCH = 40
 
@@ -97,43 +96,64 @@ def tell(seed: int, quiet: bool) -> bool:
     return not outcome.verdict.violations
 
 
+@dataclass(slots=True)
+class Tally:
+    """What many runs came to.  `heard`: unforeseen errors that the code logged and lived with, in how many runs each."""
+
+    schedules: int = 0
+    virtual_seconds: float = 0.0
+    incidents: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    heard: Counter[str] = field(default_factory=Counter)
+    broken: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def add(self, ran: Ran) -> None:
+        self.schedules += 1
+        self.heard.update(set(ran.heard))
+        if ran.verdict is not None:
+            self.kinds.update(ran.verdict.kinds)
+            self.virtual_seconds += ran.verdict.seconds
+            self.incidents += ran.verdict.incidents
+        if ran.broken:
+            self.broken[ran.seed] = ran.broken
+
+
+def tally(runs: Iterator[Ran]) -> Tally:
+    """Prints what breaks as soon as it does."""
+    whole = Tally()
+    for ran in runs:
+        whole.add(ran)
+        if ran.broken and len(whole.broken) <= SHOWN_MAX:
+            print(f"seed {ran.seed}:", *ran.broken, sep="\n    ", flush=True)
+    return whole
+
+
 def count(seeds: range, cores: int, seconds: float) -> bool:
     """Print a summary; False: a promise was broken."""
-    began, kinds = time.perf_counter(), Counter[str]()
-    violated, schedules, virtual_seconds = [], 0, 0.0
-    for ran in simulated(seeds, cores, seconds):
-        schedules += 1
-        if ran.verdict is not None:
-            kinds.update(ran.verdict.kinds)
-            virtual_seconds += ran.verdict.seconds
-        if ran.broken:
-            violated.append(ran.seed)
-            if len(violated) <= SHOWN_MAX:
-                print(f"seed {ran.seed}:", *ran.broken, REPLAY.format(seed=ran.seed), sep="\n    ", flush=True)
+    began = time.perf_counter()
+    whole = tally(simulated(seeds, cores, seconds))
     took = time.perf_counter() - began
-    print("happenings:", ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items())))
-    print(f"virtual seconds: {virtual_seconds:.0f}; seeds that broke a promise: {sorted(violated)}")
+    print("happenings:", ", ".join(f"{kind} {number}" for kind, number in sorted(whole.kinds.items())))
+    for what, times in whole.heard.most_common(SHOWN_MAX):
+        print(f"logged in {times} runs: {what}")
+    for seed in sorted(whole.broken):
+        print(f"a promise was broken; its story: python -m tests.kit.simulate --seed {seed}")
     print(
-        f"schedules={schedules} seeds={seeds.start}..{seeds.start + schedules - 1} violations={len(violated)} "
-        f"schedules/s={schedules / took:.1f} cores={cores}"
+        f"schedules={whole.schedules} seeds={seeds.start}..{seeds.start + whole.schedules - 1} "
+        f"violations={len(whole.broken)} schedules/s={whole.schedules / took:.1f} cores={cores}"
     )
-    return not violated
+    return not whole.broken
 
 
 def count_false_alarms(host_hours: float, seed_from: int, cores: int) -> bool:
     """Print how many wrong actions against living hosts there were; False: some."""
     seeds = range(seed_from, seed_from + math.ceil(host_hours / false_alarms.HOST_HOURS))
-    began, wrong, incidents, pauses = time.perf_counter(), 0, 0, 0
-    for ran in simulated(seeds, cores, plan_from=false_alarms.plan_of):
-        wrong += len(ran.broken)
-        if ran.verdict is not None:
-            incidents += ran.verdict.incidents
-            pauses += len(ran.verdict.kinds) - 1
-        for what in ran.broken:
-            print(f"seed {ran.seed}: {what}", flush=True)
+    began = time.perf_counter()
+    whole = tally(simulated(seeds, cores, plan_from=false_alarms.plan_of))
     took, simulated_hours = time.perf_counter() - began, len(seeds) * false_alarms.HOST_HOURS
+    wrong, pauses = sum(map(len, whole.broken.values())), sum(whole.kinds.values()) - whole.kinds[false_alarms.LOSS]
     print(
-        f"host-hours={simulated_hours:.1f} wrong actions={wrong} suspicions={incidents} pauses={pauses} "
+        f"host-hours={simulated_hours:.1f} wrong actions={wrong} suspicions={whole.incidents} pauses={pauses} "
         f"seeds={seeds.start}..{seeds.stop - 1} host-hours/s={simulated_hours / took:.2f} cores={cores}"
     )
     return not wrong

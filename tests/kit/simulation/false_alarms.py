@@ -29,6 +29,7 @@ PAUSE_EVERY_SECONDS = 6.0
 PAUSE_SECONDS = 5.0
 STALL_SECONDS = 10.0
 RHO = 1e-3
+LOSS = "loss"
 
 
 def plan_of(seed: int) -> Plan:
@@ -59,7 +60,7 @@ def _weather() -> Happening:
     def begin(cloud: SimulatedCloud) -> None:
         cloud.network.weather = Weather(latency_seconds=0.001, jitter_seconds=0.05, loss=0.05)
 
-    return Happening(at=FIRST_AT, name="5% of messages are lost", begin=begin, kind="loss")
+    return Happening(at=FIRST_AT, name="5% of messages are lost", begin=begin, kind=LOSS)
 
 
 def _pauses(scene: Scene) -> Iterator[Happening]:
