@@ -200,6 +200,28 @@ def stale_slots(scene: Scene) -> Happening:
     return _slots(f"slots read as {seconds} s ago", SlotTrouble(stale_seconds=seconds), scene)
 
 
+def slots_acknowledge_late(scene: Scene) -> Happening:
+    """So late that the next renewal is long due, and not so late that the lease runs out."""
+    seconds = scene.chance.uniform(3.0, 4.5)
+    return _slots(
+        f"slot writes are acknowledged {seconds:.1f} s later", SlotTrouble(acknowledges_after_seconds=seconds), scene
+    )
+
+
+def slot_reads_freeze_for_all(scene: Scene) -> Happening:
+    """As with a cache that is refreshed no more."""
+
+    def set_all(cloud: SimulatedCloud, trouble: SlotTrouble) -> None:
+        for machine in cloud.machines.values():
+            machine.slot_trouble = trouble
+
+    return scene.lasts(
+        "all read the slots as they stand now",
+        lambda cloud: set_all(cloud, SlotTrouble(reads_frozen=True)),
+        lambda cloud: set_all(cloud, SlotTrouble()),
+    )
+
+
 def host_isolated(scene: Scene) -> Happening:
     """Both its networks: no controller, no storage."""
     host = scene.host()

@@ -45,6 +45,8 @@ class SlotTrouble:
     write_errors: float = 0.0  # chance
     landing: float = 0.5  # of those, chance that it lands all the same
     stale_seconds: float = 0.0  # reads show the pool as it was that long ago
+    reads_frozen: bool = False  # reads show the pool as it was at the last one before
+    acknowledges_after_seconds: float = 0.0  # writes land at once, and are answered so much later
 
 
 class HarshSlots:
@@ -66,6 +68,8 @@ class HarshSlots:
 
     def _as_it_was(self, sight: Mapping[int, Slot]) -> Mapping[int, Slot]:
         now, stale_seconds = sim_loop().time(), self._trouble().stale_seconds
+        if self._trouble().reads_frozen and self._sights:
+            return self._sights[-1][1]
         self._sights.append((now, sight))
         if not stale_seconds:
             return sight
@@ -95,6 +99,8 @@ class HarshSlots:
             self._perhaps_later(pool_id, land)
             raise OSError(f"{self._host.facts.name} could not write to pool {pool_id}")
         land()
+        if self._trouble().acknowledges_after_seconds:
+            await pause(self._trouble().acknowledges_after_seconds)
 
     def _perhaps_later(self, pool_id: str, land: Callable[[], None]) -> None:
         if self._world.chance.random() < self._trouble().landing:

@@ -50,6 +50,7 @@ class Plan:
     without_watchdog: frozenset[str] = frozenset()
     heal_at: float = 90.0
     is_harmless: bool = False  # nothing happens that may cost a guest its life
+    ends_when_broken: bool = False  # one broken promise is enough
     must_settle: bool = True  # all has to be well some time after healing
     happenings: tuple[Happening, ...] = ()
     settings: Settings = field(default_factory=lambda: PATIENT)

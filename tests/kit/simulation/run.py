@@ -19,6 +19,7 @@ from tests.kit.simulation.watch import Violation
 LENGTH_SECONDS = 120.0
 SETTLE_SECONDS = 180.0  # after healing, before what is still wrong is called a broken promise
 LOOK_SECONDS = 2.0
+PROCESSES = "no process breaks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,8 @@ async def _run(plan: Plan, listening: bool) -> Outcome:
     async with cloud.world:
         await cloud.begin()
         await _until_healed(cloud, plan)
-        settled_seconds = await _settle(cloud) if plan.must_settle else 0.0
-        await pause(max(0.0, LENGTH_SECONDS - sim_loop().time()))
+        settled_seconds = await _settle(cloud) if plan.must_settle and not _is_over(cloud) else 0.0
+        await _until(LENGTH_SECONDS, cloud)
         verdict = _verdict(cloud, settled_seconds)
         cloud.end()
         return Outcome(verdict, cloud)
@@ -81,9 +82,18 @@ async def _run(plan: Plan, listening: bool) -> Outcome:
 async def _until_healed(cloud: SimulatedCloud, plan: Plan) -> None:
     for happening in plan.happenings:
         sim_loop().of_nobody_later(happening.at - sim_loop().time(), _begin, cloud, happening, plan.heal_at)
-    await pause(plan.heal_at - sim_loop().time())
+    await _until(plan.heal_at, cloud)
     cloud.story.tell("---", "all is healed")
     cloud.heal()
+
+
+async def _until(moment: float, cloud: SimulatedCloud) -> None:
+    while (left := moment - sim_loop().time()) > 0 and not _is_over(cloud):
+        await pause(min(left, LOOK_SECONDS))
+
+
+def _is_over(cloud: SimulatedCloud) -> bool:
+    return cloud.plan.ends_when_broken and bool(cloud.watch.violations)
 
 
 def _begin(cloud: SimulatedCloud, happening: Happening, heal_at: float) -> None:
@@ -103,7 +113,7 @@ def _end(cloud: SimulatedCloud, happening: Happening) -> None:
 
 async def _settle(cloud: SimulatedCloud) -> float:
     healed_at = sim_loop().time()
-    while wrong := cloud.watch.what_is_wrong():
+    while (wrong := cloud.watch.what_is_wrong()) and not _is_over(cloud):
         cloud.switch_on_hosts()  # one that was powered off while it booted is an operator's to switch on
         if sim_loop().time() - healed_at > SETTLE_SECONDS:
             for each in wrong[:5]:
@@ -116,7 +126,7 @@ async def _settle(cloud: SimulatedCloud) -> float:
 def _verdict(cloud: SimulatedCloud, settled_seconds: float) -> Verdict:
     watch = cloud.watch
     for what in cloud.broken:
-        watch.broken("no process breaks", what)
+        watch.broken(PROCESSES, what)
     return Verdict(
         seed=cloud.plan.seed,
         violations=tuple(watch.violations),

@@ -204,14 +204,14 @@ def plan_of(seed: int) -> Plan:
         profile=chance.choice(("fast", "fast", "fast", "standard")),
         fence_policy=fence_policy,
         bmcs=chance.random() < 0.5,
-        clock_rates=tuple(_rate(chance) for _ in range(2 * hosts + controllers)),
+        clock_rates=tuple(rate(chance) for _ in range(2 * hosts + controllers)),
         without_watchdog=frozenset(host for host in scene.hosts if chance.random() < 0.05),
         is_harmless=_hurts_one_channel(happenings, fence_policy),
         happenings=happenings,
     )
 
 
-def _rate(chance: Random) -> float:
+def rate(chance: Random) -> float:
     return 1 + chance.choice((-RHO, 0.0, RHO, chance.uniform(-RHO, RHO)))
 
 

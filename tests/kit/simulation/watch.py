@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mainstay_agent.drivers.simulated.copies import Copy
-from mainstay_controller.domain.records import Decision, Host, Incident, Job, Vm
+from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm
 from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, VmState
 from mainstay_proto.messages import StopCause
+from tests.kit.memory_store import EPOCH
+from tests.kit.simulation.lines import AT_REST, STOPS, Lines
 from tests.kit.simulation.loop import sim_loop
 
 if TYPE_CHECKING:
     from tests.kit.simulation.cloud import SimulatedCloud
     from tests.kit.simulation.world import HarshHost
 
-AT_REST = (VmState.STOPPED, VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR)
-STOPS = ("stopVirtualMachine", "destroyVirtualMachine")
 STARTS = ("startVirtualMachine", "deployVirtualMachine")
 
 
@@ -48,6 +48,8 @@ class Watch:
     deaths: int = 0
     _vms: dict[str, Vm] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _ran: dict[str, tuple[int, str]] = field(default_factory=dict)  # the newest epoch that ran of each guest, and where
+    _lines: Lines = field(default_factory=Lines)
     excused: set[str] = field(
         default_factory=set
     )  # guests hurt on purpose: shut down from inside, destroyed by an outsider
@@ -65,7 +67,7 @@ class Watch:
             if vm is not before:
                 self._vms[id] = vm
                 self._vm_changed(before, vm)
-        for name in ("hosts", "incidents", "jobs", "decisions"):
+        for name in ("controllers", "hosts", "incidents", "jobs", "decisions"):
             known = self._others.setdefault(name, {})
             for id, row in tables[name].items():
                 before = known.get(id)
@@ -95,6 +97,14 @@ class Watch:
     def _told(self, before: Any, row: Any) -> None:
         tell = self.cloud.story.tell
         match row:
+            case Controller():
+                self._lines.controller_changed(row, self._now())
+            case Decision() if before is None or before.decision != row.decision:
+                self._decided(row)
+            case Job():
+                for promise, what in self._lines.job_changed(before, row, self._vms, self._now()):
+                    self.broken(promise, what)
+        match row:
             case Host() if before is not None and before.state is not row.state:
                 tell(row.id, f"is {row.state} (was {before.state})")
                 if self.harmless and row.state is HostState.DOWN:
@@ -108,6 +118,20 @@ class Watch:
                 tell(f"job {row.instance_id}", f"{row.command}: {row.state} {row.result.get('errortext', '')}".rstrip())
             case _:
                 pass
+
+    def _now(self) -> datetime:
+        """By the database's clock."""
+        return EPOCH + timedelta(seconds=self.cloud.database.clock.monotonic())
+
+    def _decided(self, decision: Decision) -> None:
+        if decision.decision != "restart":
+            return
+        if not decision.proof and decision.rule != "standing-authority":
+            self.broken("every restart has its proof on record", f"{decision.vm_id}: {decision.rule}")
+        incident = self.cloud.database.rows.tables["incidents"].get(decision.incident_id)
+        causes = {each.get("cause") for each in incident.evidence} if incident is not None else set()
+        if StopCause.GUEST_SHUTDOWN.value in causes and decision.rule != "standing-authority":
+            self.broken("a guest that shut itself down stays down", f"{decision.vm_id}: {decision.rule}")
 
     def _is_stopped_by_user(self, vm_id: str) -> bool:
         """A stop has succeeded, and no start was asked for after it."""
@@ -125,6 +149,7 @@ class Watch:
         if not copy.executes:
             return
         self.starts += 1
+        self._look_at_its_epoch(host, copy)
         vm = self._vms.get(vm_id)
         if self._is_stopped_by_user(vm_id):
             self.broken("what the user stopped stays stopped", f"{vm_id} runs on {host.host_id}")
@@ -132,6 +157,13 @@ class Watch:
             self.broken(
                 "no start without proof", f"{vm_id} starts on {host.host_id}; its row says {vm.host_id} ({vm.state})"
             )
+
+    def _look_at_its_epoch(self, host: HarshHost, copy: Copy) -> None:
+        epoch, where = self._ran.get(copy.spec.vm_id, (0, host.host_id))
+        if (copy.spec.epoch, host.host_id) != (epoch, where) and copy.spec.epoch <= epoch:
+            ran = f"under epoch {copy.spec.epoch} on {host.host_id} after {epoch} on {where}"
+            self.broken("an epoch runs on one host", f"{copy.spec.vm_id} runs {ran}")
+        self._ran[copy.spec.vm_id] = max((copy.spec.epoch, host.host_id), (epoch, where), key=lambda each: each[0])
 
     def copy_ended(self, host: HarshHost, copy: Copy, cause: StopCause, detail: str) -> None:
         self.cloud.story.tell(

@@ -5,28 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mainstay_agent.driver import DONE
 from mainstay_agent.duties import guest_orders, last_writes, situation
-from mainstay_agent.duties.view import View
 from mainstay_agent.lease import bounds
 from mainstay_agent.lease.keeper import Keeper
 from mainstay_agent.lease.ledger import Ledger
 from mainstay_agent.lease.observer import Observer
-from mainstay_agent.lease.tenure import Tenure
-from mainstay_agent.link.link import Link
+from mainstay_agent.lease.tenure import Claim, Tenure
 from mainstay_controller.domain import jobs as job_rules
 from mainstay_controller.domain.ha import case, victims
 from mainstay_controller.domain.ha.evidence import Power
-from mainstay_controller.domain.ha.proof import LeaseExpired, Released
-from mainstay_controller.domain.ha.reconcile import Agrees, Kill
-from mainstay_controller.domain.ha.reconcile import compare as compare_guest
+from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
 from mainstay_controller.domain.jobs import Workers
-from mainstay_controller.fleet import commands, fleet
-from mainstay_controller.fleet.commands import OrdersUnderWay
+from mainstay_controller.fleet import commands, fleet, verbs
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
 from mainstay_controller.fleet.outcome import Failed, Unknown
-from mainstay_controller.fleet.presence import Presence, Presences
-from mainstay_controller.operations.orders import start_orders
+from mainstay_controller.operations.orders import ask_again, start_orders
 from mainstay_controller.operations.recovery import (
     casebook,
     investigate_host,
@@ -138,15 +133,6 @@ def off_is_believed_alone(plant: Planter) -> None:
     plant.put(case, "ran_out", lambda known, pool: True)
 
 
-def another_boot_id_is_a_boot(plant: Planter) -> None:
-    ships = case.rebooted
-
-    def rebooted(known: case.Case) -> Any:
-        return ships(replace(known, answers=tuple(replace(answer, moved=True) for answer in known.answers)))
-
-    plant.put(case, "rebooted", rebooted)
-
-
 def given_up_whoever_wrote_it(plant: Planter) -> None:
     def released(known: case.Case, pool: case.LeasedPool) -> Any:
         return next(
@@ -165,14 +151,6 @@ def gone_before_its_writes(plant: Planter) -> None:
     async def at_once(charge: Any, vm_id: str, deadline: Any) -> None: ...
 
     plant.put(last_writes, "doubt", at_once)
-    plant.put(Tenure, "answers", lambda self, profile, now: True)
-
-
-def forgotten_while_it_runs(plant: Planter) -> None:
-    async def may_run(charge: Any, vm_id: str) -> bool:
-        return False
-
-    plant.put(guest_orders, "_may_run", may_run)
 
 
 # --- epochs -----------------------------------------------------------------------------------------------------------
@@ -183,16 +161,6 @@ def epochs_do_not_rise(plant: Planter) -> None:
     plant.put(
         start_orders, "placed_on", lambda vm, host, cluster, *, epoch: ships(vm, host, cluster, epoch=max(1, vm.epoch))
     )
-
-
-def old_copies_are_left_alone(plant: Planter) -> None:
-    ships = compare_guest
-
-    def compare(vm: Any, seen: Any, host_id: Any) -> Any:
-        finding = ships(vm, seen, host_id)
-        return Agrees() if isinstance(finding, Kill) else finding
-
-    plant.put(reconcile_host, "compare", compare)
 
 
 # --- recovery ---------------------------------------------------------------------------------------------------------
@@ -232,7 +200,7 @@ def unknown_is_failed(plant: Planter) -> None:
 
 
 def every_boot_is_over(plant: Planter) -> None:
-    async def boot_is_over(host_id: Any, boot_id: Any, cloud: Any) -> bool:
+    async def boot_is_over(*_: Any) -> bool:
         return True
 
     for user in (start_vm, stop_vm, restart_guest, settle_migration):
@@ -270,32 +238,9 @@ def the_source_goes_on_blindly(plant: Planter) -> None:
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def digests_are_not_compared(plant: Planter) -> None:
-    ships = Presence.beat
-
-    def beat(self: Presence, heartbeat: Any, now: float) -> bool:
-        ships(self, heartbeat, now)
-        return False
-
-    plant.put(Presence, "beat", beat)
-    plant.put(View, "take_changes", _untold(View.take_changes))
-
-
-def _untold(ships: Any) -> Any:
-    def take_changes(self: View) -> Any:
-        return replace(ships(self), news=(), reports=())
-
-    return take_changes
-
-
 def holds_for_everybody(plant: Planter) -> None:
     plant.put(Holds, "bar", lambda self, host_id: None)
     plant.put(Holds, "over_at", lambda self, host_id, pool_id: 0.0)
-
-
-def answers_are_kept_nowhere(plant: Planter) -> None:
-    plant.put(Link, "_keep_until_seen", lambda self, up: None)
-    plant.put(OrdersUnderWay, "send_again", lambda self, host_id, send: None)
 
 
 # --- the rest of lease, recovery, jobs and sessions -----------------------------------------------------------------------
@@ -349,10 +294,6 @@ def silence_is_done(plant: Planter) -> None:
     plant.put(fleet, "unanswered", unanswered)
 
 
-def a_place_lost_is_kept(plant: Planter) -> None:
-    plant.put(fleet.Fleet, "leads", property(lambda self: True))
-
-
 def jobs_of_the_dead_are_left(plant: Planter) -> None:
     plant.put(Workers, "work_on", lambda self, job: job.owner_id is not None)
 
@@ -372,10 +313,6 @@ def a_postponed_job_is_done(plant: Planter) -> None:
     plant.put(job_rules, "after", after)
 
 
-def a_copy_that_came_under_an_old_epoch_is_adopted(plant: Planter) -> None:
-    plant.put(situation, "KillStale", lambda epoch, newer_epoch: situation.Adopt(epoch=epoch))
-
-
 def writes_are_not_compared(plant: Planter) -> None:
     """Of rows: the last one wins."""
     plant.put(
@@ -393,7 +330,81 @@ def a_stop_meanwhile_is_overlooked(plant: Planter) -> None:
     plant.put(plan_restarts, "_still_to_be_restarted", still)
 
 
-# --- one channel alone --------------------------------------------------------------------------------------------------
+# --- one rule at a time ---------------------------------------------------------------------------------------------------
+
+
+def a_hold_lets_guests_begin(plant: Planter) -> None:
+    plant.put(Tenure, "answers", lambda self, profile, now: True)
+
+
+def poison_is_only_acknowledged(plant: Planter) -> None:
+    def poisoned(self: Tenure, slot: Any, host_id: str) -> Tenure:
+        poison = slot.poison
+        if self.claim is not Claim.OWNED or poison is None or poison.incident_id == self.acknowledged_incident:
+            return self
+        return replace(self, acknowledged_incident=poison.incident_id, generation=self.generation + 1)
+
+    plant.put(Tenure, "poisoned", poisoned)
+
+
+def any_move_of_a_slot_is_a_boot(plant: Planter) -> None:
+    def rebooted(known: case.Case) -> Any:
+        moved = [each for pool in known.pools for each in known.sound(pool) if each.moved]
+        if not moved:
+            return None
+        return Rebooted(old_boot_id=known.boot_id, new_boot_id="another", seen_by=moved[0].slot.observer_id)
+
+    plant.put(case, "rebooted", rebooted)
+
+
+def the_next_controller_knows_of_no_holds(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: self._holds.over_at(host_id, pool_id) or 0.0)
+
+
+def a_refusal_speaks_for_earlier_orders(plant: Planter) -> None:
+    plant.put(ask_again, "NO_WORD_ABOUT_EARLIER", frozenset())
+
+
+def orders_name_no_generation(plant: Planter) -> None:
+    ships = verbs._of_its_pools
+    plant.put(
+        verbs, "_of_its_pools", lambda tenure, spec, boot_id: replace(ships(tenure, spec, boot_id), generations=())
+    )
+
+
+def a_guest_told_to_stop_is_gone(plant: Planter) -> None:
+    ships = guest_orders._bring_down
+
+    async def bring_down(charge: Any, order: Any, deadline: Any) -> Any:
+        charge.tasks.adopt(ships(charge, order, deadline), "bring it down")
+        return DONE
+
+    plant.put(guest_orders, "_bring_down", bring_down)
+
+
+def the_other_half_is_left(plant: Planter) -> None:
+    async def nothing(self: Any, source: Any) -> None: ...
+
+    plant.put(settle_migration.Settling, "_clear_away_its_other_half", nothing)
+
+
+def a_target_need_not_forget(plant: Planter) -> None:
+    async def forgotten(self: Any) -> bool:
+        return True
+
+    plant.put(settle_migration.Settling, "_target_has_forgotten", forgotten)
+
+
+def proofs_are_not_kept(plant: Planter) -> None:
+    plant.put(release_guests, "as_facts", lambda proof: {})
+
+
+def a_shutdown_is_a_crash(plant: Planter) -> None:
+    plant.put(victims, "judge_shutdown", lambda vm: victims.Restart(rule="guest-died", why="it is down"))
+
+
+def nobody_waits_before_holds_are_over(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: 0.0)
 
 
 def nobody_is_given_a_hold(plant: Planter) -> None:
@@ -404,59 +415,80 @@ def a_host_at_the_gate_is_silent(plant: Planter) -> None:
     plant.put(Presences, "is_at_the_gate", lambda self, host_id: False)
 
 
+CATALOGUE = {
+    "lease": (
+        (dead_too_early, "cut_off_with_guests_that_cannot_be_killed"),
+        (petted_while_valid, "cut_off_with_guests_that_cannot_be_killed"),
+        (the_watchdog_is_petted_for_ever, "cut_off_with_guests_that_cannot_be_killed"),
+        (guests_are_not_killed, "cut_off_with_guests_that_cannot_be_killed"),
+        (renewed_from_its_end, "slots_answer_late_then_cut_off"),
+        (renewals_stop, "cut_off_for_seconds"),
+        (the_ledger_dies_with_its_process, "cut_off_and_its_processes_die"),
+        (authority_outlives_a_lapse, "agent_stopped_while_its_pool_hangs"),
+        (started_without_a_lease, "a_host_dies_while_the_pool_stands_still"),
+        (a_hold_lets_guests_begin, "a_host_dies_while_the_pool_stands_still"),
+        (a_hold_counts_from_its_answer, "held_then_cut_off"),
+        (a_start_in_flight_is_nothing, "a_crash_then_a_daemon_that_hangs"),
+        (every_witness_is_sound, "cut_off_while_reads_are_frozen"),
+        (poison_is_only_acknowledged, "cut_off_for_seconds"),
+        (dropped_at_once, "poisoned_and_without_storage"),
+    ),
+    "proof": (
+        (silence_is_death, "cut_off_with_guests_that_cannot_be_killed"),
+        (holds_are_forgotten, "held_then_cut_off"),
+        (holds_for_everybody, "held_then_cut_off"),
+        (nobody_is_given_a_hold, "the_pool_stands_still_for_all"),
+        (nobody_waits_before_holds_are_over, "held_then_cut_off"),
+        (a_lapse_proves_without_a_watchdog, "stands_still"),
+        (off_is_believed_alone, "cut_off_and_its_power_controller_lies"),
+        (any_move_of_a_slot_is_a_boot, "cut_off_for_seconds"),
+        (given_up_whoever_wrote_it, "cut_off_for_seconds"),
+        (gone_before_its_writes, "pool_hangs_for_some"),
+        (a_guest_told_to_stop_is_gone, "users_stop_what_cannot_be_reached"),
+        (every_boot_is_over, "users_stop_what_cannot_be_reached"),
+        (proofs_are_not_kept, "pool_hangs_for_some"),
+    ),
+    "epoch": (
+        (epochs_do_not_rise, "pool_hangs_for_some"),
+        (any_epoch_is_good, "stopped_while_their_start_is_in_the_post"),
+        (orders_name_no_generation, "told_to_start_and_then_without_storage"),
+        (writes_are_not_compared, "wishes_meet_recovery"),
+    ),
+    "recovery": (
+        (whoever_was_stopped_is_started, "guests_shut_themselves_down"),
+        (a_shutdown_is_a_crash, "guests_shut_themselves_down"),
+        (a_stop_meanwhile_is_overlooked, "users_stop_what_waits_to_be_restarted"),
+        (a_failed_restart_is_not_tried_again, "users_stop_what_waits_to_be_restarted"),
+        (incidents_of_the_dead_are_left, "a_controller_dies_in_mid_recovery"),
+        (unknown_is_failed, "agents_stop_as_starts_are_ordered"),
+        (missing_guests_are_not_missed, "pool_hangs_for_some"),
+        (guests_are_not_compared, "pool_hangs_for_some"),
+        (the_dead_are_left_dead, "pool_hangs_for_some"),
+        (nobody_is_wanted_back, "pool_hangs_for_some"),
+        (a_boot_releases_nobody, "a_host_dies_while_the_pool_stands_still"),
+        (guests_stay_paused, "pool_fails_for_a_moment"),
+        (what_was_not_settled_is_dropped, "guests_end_while_the_database_is_away"),
+    ),
+    "job": (
+        (jobs_are_anybodys, "wishes_of_one_guest"),
+        (jobs_in_one_line_run_together, "wishes_of_one_guest"),
+        (jobs_of_the_dead_are_left, "wishes_while_controllers_die"),
+        (a_postponed_job_is_done, "wishes_while_commits_are_lost"),
+        (the_source_goes_on_blindly, "migrations_without_a_last_word"),
+        (the_other_half_is_left, "migrations_without_a_last_word"),
+        (a_target_need_not_forget, "migrations_in_trouble"),
+    ),
+    "session": (
+        (silence_is_done, "users_stop_what_cannot_be_reached"),
+        (the_next_controller_knows_of_no_holds, "held_then_cut_off_as_the_controller_dies"),
+        (a_host_at_the_gate_is_silent, "controllers_come_back_to_a_slow_database"),
+        (a_refusal_speaks_for_earlier_orders, "the_controller_dies_as_starts_are_ordered"),
+    ),
+}
+"""By room: the fault, and what has to come together for it to matter."""
+
 MUTANTS = {
-    plant.__name__: Mutant(plant.__name__, plant.__name__.replace("_", " "), plant)
-    for plant in (
-        dead_too_early,
-        petted_while_valid,
-        renewed_from_its_end,
-        started_without_a_lease,
-        a_start_in_flight_is_nothing,
-        any_epoch_is_good,
-        authority_outlives_a_lapse,
-        the_ledger_dies_with_its_process,
-        every_witness_is_sound,
-        a_hold_counts_from_its_answer,
-        dropped_at_once,
-        guests_are_not_killed,
-        holds_are_forgotten,
-        a_lapse_proves_without_a_watchdog,
-        silence_is_death,
-        off_is_believed_alone,
-        another_boot_id_is_a_boot,
-        given_up_whoever_wrote_it,
-        gone_before_its_writes,
-        forgotten_while_it_runs,
-        epochs_do_not_rise,
-        old_copies_are_left_alone,
-        whoever_was_stopped_is_started,
-        a_failed_restart_is_not_tried_again,
-        incidents_of_the_dead_are_left,
-        unknown_is_failed,
-        every_boot_is_over,
-        missing_guests_are_not_missed,
-        what_was_not_settled_is_dropped,
-        jobs_are_anybodys,
-        the_source_goes_on_blindly,
-        digests_are_not_compared,
-        holds_for_everybody,
-        answers_are_kept_nowhere,
-        the_watchdog_is_petted_for_ever,
-        renewals_stop,
-        the_dead_are_left_dead,
-        nobody_is_wanted_back,
-        a_boot_releases_nobody,
-        guests_are_not_compared,
-        guests_stay_paused,
-        silence_is_done,
-        a_place_lost_is_kept,
-        jobs_of_the_dead_are_left,
-        jobs_in_one_line_run_together,
-        a_postponed_job_is_done,
-        a_copy_that_came_under_an_old_epoch_is_adopted,
-        writes_are_not_compared,
-        a_stop_meanwhile_is_overlooked,
-        nobody_is_given_a_hold,
-        a_host_at_the_gate_is_silent,
-    )
+    plant.__name__: Mutant(plant.__name__, plant, room, chord)
+    for room, faults in CATALOGUE.items()
+    for plant, chord in faults
 }

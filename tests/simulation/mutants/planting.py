@@ -28,9 +28,12 @@ class Planter:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
+    """`chord`: what has to come together for it to matter (tests.kit.simulation.chords)."""
+
     name: str
-    what: str  # in a sentence
     plant: Callable[[Planter], None]
+    room: str
+    chord: str
 
 
 @contextmanager
