@@ -411,10 +411,6 @@ def nobody_is_given_a_hold(plant: Planter) -> None:
     plant.put(Holds, "answer", lambda self, *_: None)
 
 
-def a_host_at_the_gate_is_silent(plant: Planter) -> None:
-    plant.put(Presences, "is_at_the_gate", lambda self, host_id: False)
-
-
 CATALOGUE = {
     "lease": (
         (dead_too_early, "cut_off_with_guests_that_cannot_be_killed"),
@@ -481,7 +477,6 @@ CATALOGUE = {
     "session": (
         (silence_is_done, "users_stop_what_cannot_be_reached"),
         (the_next_controller_knows_of_no_holds, "held_then_cut_off_as_the_controller_dies"),
-        (a_host_at_the_gate_is_silent, "controllers_come_back_to_a_slow_database"),
         (a_refusal_speaks_for_earlier_orders, "the_controller_dies_as_starts_are_ordered"),
     ),
 }
