@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,13 @@ def an_image(path: Path, *options: str, size: str = "4M") -> Path:
     return path
 
 
+def written(image: Path) -> None:
+    """A megabyte of sevens."""
+    subprocess.run(["qemu-io", "-c", "write -P 7 0 1M", str(image)], check=True, stdout=subprocess.DEVNULL)
+
+
 def a_disk(path: Path, **changes: object) -> DiskSpec:
-    return DiskSpec(volume_id="v1", pool_id="p1", path=str(path), **{"size_bytes": 8 * MIB, **changes})  # type: ignore[arg-type]
+    return DiskSpec(pool_id="p1", path=str(path), **{"volume_id": "v1", "size_bytes": 8 * MIB, **changes})  # type: ignore[arg-type]
 
 
 async def check(path: Path | str, *, shared: bool = False, image: Path | None = None) -> Outcome:
@@ -193,3 +199,29 @@ async def test_a_disk_whose_making_was_interrupted_is_made_again(tmp_path: Path)
 
     assert outcome.done, outcome
     assert sorted(file.name for file in tmp_path.iterdir()) == ["disk", "disk.owner"]
+
+
+async def test_a_disk_that_stands_on_its_template_is_copied_whole(tmp_path: Path) -> None:
+    template = an_image(tmp_path / "template.qcow2", "-f", "qcow2")
+    written(template)
+    disk = a_disk(tmp_path / "v1.qcow2", format="qcow2", backing_path=str(template))
+    copy = a_disk(tmp_path / "v2.raw", volume_id="v2", format="raw", backing_path=str(tmp_path / "v1.qcow2"))
+
+    made = [await Volumes().prepare(each, SOON_SECONDS) for each in (disk, copy)]
+
+    assert all(each.done for each in made), made
+    assert (tmp_path / "v2.raw").read_bytes() == b"\x07" * MIB + bytes(7 * MIB)
+
+
+async def test_what_a_guest_wrote_into_its_raw_disk_is_never_taken_for_an_image(tmp_path: Path) -> None:
+    secret = an_image(tmp_path / "secret.raw", "-f", "raw")
+    disk, copy = a_disk(tmp_path / "v1.raw"), a_disk(tmp_path / "v2.raw", volume_id="v2")
+    await Volumes().prepare(replace(disk, format="raw"), SOON_SECONDS)
+    forged = an_image(tmp_path / "forged.qcow2", "-f", "qcow2", "-b", str(secret), "-F", "raw", size="8M").read_bytes()
+    with (tmp_path / "v1.raw").open("r+b") as file:
+        file.write(forged)
+
+    made = await Volumes().prepare(replace(copy, format="raw", backing_path=str(tmp_path / "v1.raw")), SOON_SECONDS)
+
+    assert made.done, made
+    assert (tmp_path / "v2.raw").read_bytes()[: len(forged)] == forged

@@ -115,10 +115,18 @@ def inspect_template(path: str) -> Image:
     return image
 
 
-def image_facts(path: str) -> dict[str, Any]:
+def image_behind(path: str) -> Image:
+    """A volume of ours may stand on its template.  Its format is what its name says, and never what a guest has written into it."""
+    if not os.path.exists(owner_file(path)):
+        return inspect_template(path)
+    format = os.path.splitext(path)[1].removeprefix(".")
+    return Image(format=format, size_bytes=image_facts(path, "-f", format)["virtual-size"])
+
+
+def image_facts(path: str, *how: str) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise No("refused", "no-such-image", f"{path} is no file")
-    told = qemu_img("info", "--force-share", "--output=json", path)
+    told = qemu_img("info", "--force-share", "--output=json", *how, path)
     if told.returncode != 0:
         raise No("refused", "not-an-image", told.stderr.strip())
     facts: dict[str, Any] = json.loads(told.stdout)
@@ -160,7 +168,7 @@ def commands_to_make(task: DiskTask, partial: str) -> list[list[str]]:
         if task.size_bytes <= 0:
             raise No("refused", "bad-input", "size_bytes: must be more than 0")
         return [["create", "-q", "-f", task.format, partial, str(task.size_bytes)]]
-    template = inspect_template(task.backing_path)
+    template = image_behind(task.backing_path)
     size = str(max(task.size_bytes, template.size_bytes))
     if task.format == "raw":  # has no room for a reference to its template
         return [
