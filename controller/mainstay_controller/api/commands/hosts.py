@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
-from mainstay_controller.api.registry import command, job_of
+from mainstay_controller.api.registry import MAINSTAY, command, job_of
 from mainstay_controller.api.views import hosts as views
 from mainstay_controller.api.views import metrics, one
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
@@ -20,6 +20,7 @@ from mainstay_controller.domain.states import AllocationState, HostState, Resour
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hosts import add_host, update_host
 from mainstay_controller.operations.hosts.set_allocation_state import set_host_allocation
+from mainstay_controller.operations.living import living_host
 from mainstay_controller.operations.maintenance import drain_host, remove_host
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
@@ -123,6 +124,26 @@ async def add(request: AddHost, caller: Caller, cloud: Cloud) -> Rows[views.Host
     return rows_of([replace(view, invitation=added.invitation)])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneHost:
+    id: Annotated[HostId, "the ID of the host"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationView:
+    wire_key: ClassVar[str] = "hostinvitation"
+
+    host_id: str
+    invitation: str
+
+
+@command("inviteHost", roles=ROOT, since=MAINSTAY)
+async def invite(request: OneHost, _caller: Caller, cloud: Cloud) -> InvitationView:
+    """Makes another invitation for a host: for tools that do not show the one of addHost, and for an agent that lost its identity."""
+    host = await living_host(request.id, cloud.store)
+    return InvitationView(host_id=host.id, invitation=await add_host.invite_agent(host.id, cloud.store, cloud))
+
+
 class HostVerb(StrEnum):
     """updateHost says verbs where others say states."""
 
@@ -137,11 +158,6 @@ class UpdateHost:
     host_tags: Annotated[tuple[str, ...] | None, "tags of the host, instead of those it has"] = None
     name: Annotated[str | None, "the new name of the host"] = None
     annotation: Annotated[str | None, "a remark on the host", Length(4096)] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneHost:
-    id: Annotated[HostId, "the ID of the host"]
 
 
 @command("updateHost", roles=ROOT)
@@ -182,4 +198,4 @@ async def delete(request: DeleteHost, _caller: Caller, cloud: Cloud) -> Success:
     return Success()
 
 
-COMMANDS = (add, list_hosts, list_hosts_metrics, update, delete, prepare_for_maintenance, cancel_maintenance)
+COMMANDS = (add, invite, list_hosts, list_hosts_metrics, update, delete, prepare_for_maintenance, cancel_maintenance)
