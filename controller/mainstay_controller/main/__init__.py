@@ -19,6 +19,7 @@ from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.main import assembly
 from mainstay_controller.main.http import IntegrationPort, serving_http
 from mainstay_controller.main.settings import ControllerSettings
+from mainstay_controller.operations.beginning.default_offerings import complete_default_offerings
 from mainstay_controller.operations.beginning.first_admin import create_first_admin
 from mainstay_controller.operations.beginning.shared_authority import shared_authority
 from mainstay_controller.operations.change_master_key import change_master_key
@@ -113,6 +114,7 @@ async def running(chosen: ControllerSettings, clock: Clock, rng: Rng) -> AsyncIt
         cloud.master_key = key
         cloud.fleet.hear_through(GrpcRelay(authority, me.id, lines), partial(look_for_peers, cloud))
         await show_first_admin(cloud, chosen.state_dir)
+        await complete_default_offerings(store)
         await assembly.open_to_agents(cloud)
         doors = assembly.doors(cloud, authority, RowBook(store))
         async with (

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.kit.api import an_api
+from dataclasses import replace
+
+from mainstay_controller.operations.default_offerings import complete_default_offerings
+from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.store.port import LIVE, eq
+from tests.kit.api import a_cloud, an_api, hashed_cheaply
 
 
 async def test_an_empty_cloud_offers_services_disks_and_networks() -> None:
@@ -27,3 +32,20 @@ async def test_a_network_can_be_made_from_a_default_offering() -> None:
         made = await api.post("createNetwork", name="n", zoneid=zone, networkofferingid=offering["id"])
 
     assert made.body["network"]["type"] == "Isolated"
+
+
+async def test_a_cloud_of_an_older_release_is_completed_and_what_its_operator_changed_stays() -> None:
+    cloud = a_cloud()
+    await create_first_admin(cloud, hashed_cheaply)
+    store = cloud.store
+    small, medium = await store.service_offerings.find(order_by="memory_mib")
+    large, *_ = await store.disk_offerings.find(eq("name", "Large"))
+    await store.service_offerings.swap(small, replace(small, name="tiny"))
+    await store.service_offerings.swap(medium, replace(medium, removed=medium.created))
+    await store.disk_offerings.remove(large.id)
+
+    for _ in range(2):
+        await complete_default_offerings(store)
+
+    assert {each.name for each in await store.service_offerings.find(LIVE)} == {"tiny"}
+    assert sorted(each.name for each in await store.disk_offerings.find()) == ["Custom", "Large", "Medium", "Small"]

@@ -70,7 +70,7 @@ async def _write(admin: FirstAdmin, password_hash: str, cloud: Cloud) -> None:
                 for role, (role_id, name) in DEFAULT_ROLES.items()
             ]
         )
-        await add_default_offerings(store, cloud.rng, now)
+        await add_default_offerings(store, now)
         await store.accounts.add(
             Account(
                 id=ADMIN_ACCOUNT_ID,
