@@ -49,7 +49,7 @@ from mainstay_controller.operations.jobs import Asker, JobEngine, JobRun, Work
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.maintenance import drain_host, storage_maintenance
 from mainstay_controller.operations.settings import Settings
-from mainstay_controller.operations.storage import move_volume, volumes
+from mainstay_controller.operations.storage import extract_volume, move_volume, volumes
 from mainstay_controller.operations.vms import (
     attend_vms,
     deploy_vm,
@@ -88,7 +88,7 @@ def shown(work: Callable[[JobRun], Awaitable[object]]) -> Work:
 
     async def rendered(run: JobRun) -> Mapping[str, Json]:
         answer = await work(run)
-        return {"id": getattr(answer, "id", None)}
+        return {"id": getattr(answer, "id", None), "url": getattr(answer, "url", None)}
 
     return rendered
 
@@ -105,6 +105,7 @@ WORKS: dict[str, Work] = {
         migrate_vm,
         drain_host,
         move_volume,
+        extract_volume,
         storage_maintenance,
     )
 } | {

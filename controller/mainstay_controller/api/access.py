@@ -27,11 +27,12 @@ ALL_PROJECTS = "-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A verified user, the account that owns what they make, and its domain."""
+    """A verified user, the account that owns what they make, and its domain.  `origin`: where they reached us, as in http://10.0.0.1:8080."""
 
     user: User
     account: Account
     domain: DomainRecord
+    origin: str = ""
 
     @property
     def role(self) -> Role:

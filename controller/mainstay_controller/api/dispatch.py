@@ -60,7 +60,7 @@ class Dispatcher:
                 raise unknown_command(call.command)
             if isinstance(command, Entry):
                 return await self._enter(command, call)
-            caller = await self.identify(call, self.cloud)
+            caller = replace(await self.identify(call, self.cloud), origin=call.origin)
             return rendered(command, await self._perform(command, call, caller), call.format)
         except OperationError as error:
             return _refusal(command, caller, error, call)

@@ -9,9 +9,10 @@ from mainstay_controller.api.errors import NotVerified
 from mainstay_controller.api.signature import expiry_of, is_signed_with
 from mainstay_controller.api.untrusted import UntrustedCall
 from mainstay_controller.domain.records import User
+from mainstay_controller.domain.states import ENABLED
 from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.tenancy.accounts import ENABLED, keys_of
+from mainstay_controller.operations.tenancy.accounts import keys_of
 from mainstay_controller.operations.tenancy.sign_in import holder_of, is_key_of, sign_out
 from mainstay_controller.store.port import LIVE, eq
 

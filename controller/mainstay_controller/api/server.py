@@ -1,4 +1,5 @@
-"""HTTP on 8080: `/client/api` for clients and `/api/v1/openapi.json` for their makers, `/healthz` and `/readyz` for supervisors, `/metrics` for Prometheus.
+"""HTTP on 8080: `/client/api` for clients, `/client/download` for what they fetch and `/api/v1/openapi.json` for their makers; `/healthz` and `/readyz` for
+supervisors, `/metrics` for Prometheus.
 
 Limits: a body of 1 MiB, a request line and headers as aiohttp bounds them; everything else is decided in `dispatch`."""
 
@@ -16,6 +17,7 @@ from mainstay_controller.api.openapi import document
 from mainstay_controller.api.render import Rendered, rendered_refusal
 from mainstay_controller.api.untrusted import Format, UntrustedCall, merge
 from mainstay_controller.operations.errors import OperationError
+from mainstay_controller.operations.storage import downloads
 
 API_VERSION = "0.1"
 BODY_BYTES_MAX = 1024 * 1024
@@ -26,6 +28,7 @@ NOT_TO_BE_KEPT = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+AS_A_FILE = {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
 
 
 class ApiServer:
@@ -47,6 +50,7 @@ class ApiServer:
         app.router.add_route("POST", "/client/api", self._client_api)
         app.router.add_route("GET", "/client/api/{command}", self._client_api)
         app.router.add_route("POST", "/client/api/{command}", self._client_api)
+        app.router.add_get(f"{downloads.ROUTE}/{{token}}/{{name}}", self._download)
         app.router.add_get("/api/v1/openapi.json", self._openapi)
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)
@@ -63,6 +67,16 @@ class ApiServer:
             answer = await self._dispatcher.answer(call)
         self._answers.labels(known, str(answer.status)).inc()
         return _as_http(answer)
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        """Piece by piece from the file, or the range that is asked for: its size does not matter."""
+        try:
+            path = await downloads.file_meant(request.match_info["token"], self._dispatcher.cloud)
+        except OperationError as error:
+            return web.Response(status=503, text=f"{error}\n", headers=NOT_TO_BE_KEPT)
+        if path is None:
+            return web.Response(status=404, text="there is no such download, or no longer\n", headers=NOT_TO_BE_KEPT)
+        return web.FileResponse(path, headers={**NOT_TO_BE_KEPT, **AS_A_FILE})
 
     async def _openapi(self, _request: web.Request) -> web.Response:
         described = document(self._dispatcher.registry, version=API_VERSION)
@@ -92,6 +106,7 @@ async def _read(request: web.Request) -> UntrustedCall:
         parameters=merge(list(request.query.items()), form) | dict(request.match_info),
         method=request.method,
         remote=request.remote or "",
+        origin=f"{request.scheme}://{request.host}",
         cookies=dict(request.cookies),
     )
 

@@ -31,6 +31,7 @@ class UntrustedCall:
     parameters: Mapping[str, str]
     method: str = "GET"
     remote: str = ""
+    origin: str = ""
     cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property

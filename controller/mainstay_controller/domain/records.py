@@ -367,7 +367,8 @@ class Vm:
     nics: tuple[Nic, ...] = ()
     user_data: str = ""
     key_pair: str = ""
-    vnc_password: str = ""
+    vnc_password: str = ""  # as releases before 0006 kept it: readable
+    vnc_secret: str | None = None  # sealed; who shows it sees the screen
     password: str | None = None  # sealed; handed to the guest by its router
     iso_id: TemplateId | None = None  # a read-only disk from the next start on
     affinity_group_ids: tuple[str, ...] = ()
@@ -872,6 +873,24 @@ class LoginSession:
     expires: datetime
     version: int = 1
     remote: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """An address that opens a file for a while.  `id` is the hash of its secret word; `kind` the repository of what it was made for;
+    `is_copy`: the file was made for it and goes with it."""
+
+    id: str
+    kind: str
+    subject_id: str
+    name: str
+    path: str
+    user_id: UserId
+    created: datetime
+    expires: datetime
+    version: int = 1
+    zone_id: ZoneId | None = None
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,3 +92,7 @@ class DecisionOutcome(StrEnum):
     LEFT_RUNNING = "LeftRunning"
     WAITING_FOR_CAPACITY = "WaitingForCapacity"
     SUPERSEDED = "Superseded"
+
+
+ENABLED, DISABLED, LOCKED = "enabled", "disabled", "locked"
+"""Of accounts and users; only who is enabled, in an account that is, may come in."""

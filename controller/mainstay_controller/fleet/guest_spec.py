@@ -28,6 +28,7 @@ class GuestOrder:
     mounts: Mapping[PoolId, str]
     template_path: str | None = None
     iso: IsoOnHost | None = None
+    screen_password: str | None = None  # None: it has no screen
     memory_floor_mib: int | None = None  # under memory over-provisioning
 
 
@@ -43,7 +44,7 @@ def guest_spec(order: GuestOrder) -> GuestSpec:
         memory_floor_mib=order.memory_floor_mib,
         disks=disks(order),
         nics=tuple(nic_spec(nic) for nic in vm.nics),
-        vnc_password=vm.vnc_password or None,
+        vnc_password=order.screen_password,
         kernel=kernel_boot(order.template),
         ha=vm.ha_enabled,
         restart=restart_policy(vm),

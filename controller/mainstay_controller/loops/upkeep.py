@@ -1,9 +1,12 @@
-"""Small things that must be done now and then: settings read anew, alerts resolved whose trouble is over, and what ended forgotten."""
+"""Small things that must be done now and then: settings read anew, alerts resolved whose trouble is over, what ended forgotten, what an older
+release kept in the open sealed."""
 
 from __future__ import annotations
 
 from mainstay_controller.operations.alerting.close_alerts import close_alerts, forget_old
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.orders.screen_passwords import seal_screen_passwords
+from mainstay_controller.operations.storage.downloads import sweep_downloads
 from mainstay_controller.operations.tenancy.sign_in import sweep_sessions
 from mainstay_controller.operations.throttle import sweep_windows
 from mainstay_controller.operations.tune import refresh
@@ -30,10 +33,12 @@ async def keep_up(cloud: Cloud) -> None:
             if turn % REFRESHES_PER_SWEEP == 0:
                 await sweep_sessions(cloud)
                 await sweep_windows(cloud)
+                await sweep_downloads(cloud)
             if turn % REFRESHES_PER_CLOSING == 0:
                 await close_alerts(cloud)
             if cloud.clock.monotonic() >= purge_at:
                 await forget_old(cloud)
+                await seal_screen_passwords(cloud)
                 purge_at = cloud.clock.monotonic() + cloud.settings.alert_purge_interval_seconds
         except (OutcomeUnknown, Unreachable) as error:
             log.warning("the database was away during upkeep", error=str(error))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mainstay_controller.operations.master_key import MasterKey
-from mainstay_controller.operations.secrets import MARK, SEALED
+from mainstay_controller.operations.secrets import MARK, SEALED, SealedField
 from mainstay_controller.store.port import Repository, Stale, Store
 from mainstay_runtime.clock import Rng
 
@@ -25,31 +25,30 @@ class Resealed:
 
 async def change_master_key(store: Store, key: MasterKey, rng: Rng) -> Resealed:
     """Raises WrongMasterKey when something opens with neither key."""
-    rows: list[tuple[str, str, str]] = []
-    for table, (field, naming, name_of) in SEALED.items():
-        repository: Repository[Any] = getattr(store, table)
+    rows: list[tuple[SealedField, str, str]] = []
+    for each in SEALED:
+        repository: Repository[Any] = getattr(store, each.repository)
         for row in await repository.find():
-            if str(getattr(row, field) or "").startswith(MARK):
-                rows.append((table, row.id, name_of(getattr(row, naming))))
-    changed = sum([await _reseal(store, table, row_id, name, key, rng) for table, row_id, name in rows])
+            if str(getattr(row, each.field) or "").startswith(MARK):
+                rows.append((each, row.id, each.name_of(getattr(row, each.naming))))
+    changed = sum([await _reseal(store, each, row_id, name, key, rng) for each, row_id, name in rows])
     shared = await store.secrets.find()
     changed += sum([await _reseal_shared(store, secret.id, key, rng) for secret in shared])
     return Resealed(found=len(rows) + len(shared), changed=changed)
 
 
-async def _reseal(store: Store, table: str, row_id: str, name: str, key: MasterKey, rng: Rng) -> bool:
-    repository: Repository[Any] = getattr(store, table)
-    field = SEALED[table][0]
+async def _reseal(store: Store, where: SealedField, row_id: str, name: str, key: MasterKey, rng: Rng) -> bool:
+    repository: Repository[Any] = getattr(store, where.repository)
     while True:
         row = await repository.get(row_id)
         if row is None:
             return False
-        kept = str(getattr(row, field) or "")
+        kept = str(getattr(row, where.field) or "")
         if not kept.startswith(MARK) or key.is_newest(name, kept.removeprefix(MARK)):
             return False
         anew = MARK + key.seal(name, key.unseal(name, kept.removeprefix(MARK)), rng)
         try:
-            await repository.swap(row, replace(row, **{field: anew}))
+            await repository.swap(row, replace(row, **{where.field: anew}))
             return True
         except Stale:
             continue  # somebody changed the row: it may be under the new key by now

@@ -5,7 +5,8 @@ binds it to its row: one that was copied to another row does not open.  `SEALED`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.master_key import MasterKey
@@ -47,15 +48,29 @@ def name_of_power_password(host_id: str) -> str:
     return f"host {host_id} power controller"
 
 
+def name_of_screen_password(vm_id: str) -> str:
+    return f"vm {vm_id} screen"
+
+
 def name_of_setting(name: str) -> str:
     return f"setting {name}"
 
 
-SEALED: Mapping[str, tuple[str, str, Callable[[str], str]]] = {
-    "users": ("secret_key", "id", name_of_api_secret),
-    "hosts": ("password", "id", name_of_host_password),
-    "out_of_band": ("password", "id", name_of_power_password),
-    "vms": ("password", "id", name_of_guest_password),
-    "settings": ("value", "name", name_of_setting),
-}
-"""Each repository with a sealed field: the field, and what names its secret."""
+@dataclass(frozen=True, slots=True)
+class SealedField:
+    """A field of a repository's rows that is kept sealed.  `naming`: the field that names its secret."""
+
+    repository: str
+    field: str
+    naming: str
+    name_of: Callable[[str], str]
+
+
+SEALED = (
+    SealedField("users", "secret_key", "id", name_of_api_secret),
+    SealedField("hosts", "password", "id", name_of_host_password),
+    SealedField("out_of_band", "password", "id", name_of_power_password),
+    SealedField("vms", "password", "id", name_of_guest_password),
+    SealedField("vms", "vnc_secret", "id", name_of_screen_password),
+    SealedField("settings", "value", "name", name_of_setting),
+)

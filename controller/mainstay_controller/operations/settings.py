@@ -401,6 +401,26 @@ class Settings:
             told="How many guests are moved off a host at once when it is prepared for maintenance.",
         ),
     ] = 2
+    endpoint_url: Annotated[
+        str,
+        Tunable(
+            name="endpoint.url",
+            group=API,
+            theirs="http://localhost:8080/client/api",
+            told="Where clients reach the API, for addresses we tell them, as behind a proxy; empty: where the client came to.",
+        ),
+    ] = ""
+    download_seconds: Annotated[
+        float,
+        Tunable(
+            name="extract.url.expiration.interval",
+            group=STORAGE,
+            unit="s",
+            low=1,
+            high=31_536_000,
+            told="How long the address of a template, ISO or volume opens its download.",
+        ),
+    ] = 14_400.0
     job_expire_minutes: Annotated[
         float,
         Tunable(

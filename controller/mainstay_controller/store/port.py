@@ -174,6 +174,7 @@ class Store(Protocol):
     roles: Repository[r.RoleRecord]
     resource_limits: Repository[r.ResourceLimit]
     login_sessions: Repository[r.LoginSession]
+    downloads: Repository[r.Download]
     call_windows: Repository[r.CallWindow]
     certificates: Repository[r.IssuedCertificate]
     enrolment_tokens: Repository[r.EnrolmentToken]

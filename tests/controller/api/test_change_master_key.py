@@ -9,16 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from mainstay_controller.domain.ids import HostId
-from mainstay_controller.domain.records import OutOfBand, Secret
+from mainstay_controller.domain.ids import HostId, OfferingId, VmId, ZoneId
+from mainstay_controller.domain.records import OutOfBand, Secret, Vm
 from mainstay_controller.operations import secrets
-from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID, create_first_admin
+from mainstay_controller.operations.beginning.first_admin import (
+    ADMIN_ACCOUNT_ID,
+    ADMIN_USER_ID,
+    ROOT_DOMAIN_ID,
+    create_first_admin,
+)
 from mainstay_controller.operations.change_master_key import Resealed, change_master_key
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.journal import About
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
-from mainstay_controller.operations.secrets import name_of_api_secret, name_of_power_password, opened, sealed
+from mainstay_controller.operations.orders.screen_passwords import fresh_screen_password
+from mainstay_controller.operations.secrets import (
+    name_of_api_secret,
+    name_of_power_password,
+    name_of_screen_password,
+    opened,
+    sealed,
+)
 from mainstay_controller.operations.tune import refresh, tune
 from tests.kit.api import a_cloud
 from tests.kit.memory_store import MemoryStore, Rows
@@ -26,7 +38,7 @@ from tests.kit.memory_store import MemoryStore, Rows
 OLD = MasterKey.from_text("the old secret of more than thirty-two characters")
 NEW = MasterKey.from_text("the new secret of more than thirty-two characters")
 BOTH = replace(NEW, previous=OLD.key)
-SECRETS = 6
+SECRETS = 7
 
 
 class PulledPlug(Exception):
@@ -42,9 +54,23 @@ async def a_cloud_full_of_secrets(rows: Rows) -> Cloud:
         password = sealed(name_of_power_password(name), f"calvin-{name}", cloud)
         row = OutOfBand(id=HostId(name), created=cloud.clock.now(), password=password)
         await cloud.store.out_of_band.add(row)
+    await cloud.store.vms.add(a_vm_with_a_screen(cloud))
     authority = OLD.seal("authority", b"the key of the authority", cloud.rng)
     await cloud.store.secrets.add(Secret(id="authority", sealed=authority, created=cloud.clock.now()))
     return cloud
+
+
+def a_vm_with_a_screen(cloud: Cloud) -> Vm:
+    return Vm(
+        id=VmId("web"),
+        name="web",
+        created=cloud.clock.now(),
+        account_id=ADMIN_ACCOUNT_ID,
+        domain_id=ROOT_DOMAIN_ID,
+        zone_id=ZoneId("z"),
+        service_offering_id=OfferingId("o"),
+        vnc_secret=fresh_screen_password(VmId("web"), cloud),
+    )
 
 
 async def all_of_it(cloud: Cloud, key: MasterKey) -> list[str]:
@@ -57,6 +83,8 @@ async def all_of_it(cloud: Cloud, key: MasterKey) -> list[str]:
         place = await place_of_power(HostId(name), cloud)
         assert place is not None
         found.append(place.password)
+    vm = await cloud.store.vms.by_id("web")
+    found.append(opened(name_of_screen_password(vm.id), vm.vnc_secret or "", cloud))
     return [*found, key.unseal("authority", (await cloud.store.secrets.by_id("authority")).sealed).decode()]
 
 
@@ -126,4 +154,4 @@ def test_every_field_that_is_sealed_is_changed() -> None:
     names = set(re.findall(r"def (name_of_\w+)", Path(secrets.__file__).read_text()))
     used = {name for file in sources for name in re.findall(r"\bsealed\(\s*(name_of_\w+)", file.read_text())}
 
-    assert used == names == {name_of.__name__ for _, _, name_of in secrets.SEALED.values()}
+    assert used == names == {each.name_of.__name__ for each in secrets.SEALED}

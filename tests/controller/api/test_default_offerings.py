@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mainstay_controller.operations.default_offerings import complete_default_offerings
-from mainstay_controller.operations.first_admin import create_first_admin
+from mainstay_controller.operations.beginning.default_offerings import complete_default_offerings
+from mainstay_controller.operations.beginning.first_admin import create_first_admin
 from mainstay_controller.store.port import LIVE, eq
 from tests.kit.api import a_cloud, an_api, hashed_cheaply
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.records import OutOfBand
 from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
+from mainstay_controller.operations.orders.screen_passwords import (
+    fresh_screen_password,
+    screen_password,
+    seal_screen_passwords,
+)
 from mainstay_controller.operations.secrets import name_of_power_password, sealed
+from tests.controller.api.test_hosts_isos_and_system_vms import a_vm
 from tests.kit.api import a_cloud, an_api
 
 KEY = MasterKey.from_text("a secret of more than thirty-two characters")
@@ -44,3 +52,31 @@ async def test_a_sealed_password_is_open_to_its_own_host_only() -> None:
     assert "calvin" not in kept
     with pytest.raises(WrongMasterKey):
         await place_of_power(HostId("h2"), cloud)
+
+
+async def test_the_password_of_a_screen_is_sealed_from_the_first_and_what_older_releases_wrote_is_sealed_later() -> (
+    None
+):
+    cloud = a_cloud()
+    cloud.master_key = KEY
+    new = replace(a_vm("User", "z"), id=VmId("new"), vnc_secret=fresh_screen_password(VmId("new"), cloud))
+    old = replace(a_vm("User", "z"), id=VmId("old"), vnc_password="letmein")
+    for vm in (new, old):
+        await cloud.store.vms.add(vm)
+    before = screen_password(old, cloud)
+
+    sealed_now = [await seal_screen_passwords(cloud) for _ in range(2)]
+    kept = await cloud.store.vms.by_id("old")
+
+    assert sealed_now == [1, 0]
+    assert (before, screen_password(kept, cloud), kept.vnc_password) == ("letmein", "letmein", "")
+    assert "letmein" not in str(kept)
+    assert str(screen_password(new, cloud)) not in str(new)
+
+
+async def test_a_guest_is_run_without_its_screen_rather_than_not_at_all() -> None:
+    cloud = a_cloud()
+    cloud.master_key = KEY
+    vm = replace(a_vm("User", "z"), vnc_secret=fresh_screen_password(VmId("another"), cloud))
+
+    assert screen_password(vm, cloud) is None

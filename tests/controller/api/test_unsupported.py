@@ -38,7 +38,6 @@ def test_no_command_of_ours_is_of_such_a_family() -> None:
 
 NOT_YET = {
     "listVPCs": "there are no VPCs",
-    "extractTemplate": "no secondary storage VM serves downloads",
 }
 """Of the commands that two or more of CloudStack's clients use, those that are not served, and why."""
 

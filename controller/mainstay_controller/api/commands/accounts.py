@@ -13,6 +13,7 @@ from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
+from mainstay_controller.domain import states
 from mainstay_controller.domain.ids import AccountId, DomainId, RoleId
 from mainstay_controller.domain.records import Account
 from mainstay_controller.domain.roles import ACCOUNT_TYPES, DEFAULT_ROLES, SEES_EVERYTHING, Role
@@ -139,14 +140,14 @@ async def update(request: UpdateAccount, caller: Caller, cloud: Cloud) -> views.
 @command("enableAccount", roles=ADMINS)
 async def enable(request: NamedAccount, caller: Caller, cloud: Cloud) -> views.AccountView:
     """Enables an account."""
-    account = await accounts.set_account_state(await _meant(request, caller, cloud), accounts.ENABLED, cloud)
+    account = await accounts.set_account_state(await _meant(request, caller, cloud), states.ENABLED, cloud)
     return await one(views.accounts, account, caller, cloud)
 
 
 @instant_job("disableAccount", roles=ADMINS)
 async def disable(request: DisableAccount, caller: Caller, cloud: Cloud) -> views.AccountView:
     """Disables or locks an account: its users cannot call, what it owns runs on."""
-    state = accounts.LOCKED if request.lock else accounts.DISABLED
+    state = states.LOCKED if request.lock else states.DISABLED
     account = await accounts.set_account_state(await _meant(request, caller, cloud), state, cloud)
     return await one(views.accounts, account, caller, cloud)
 

@@ -24,7 +24,7 @@ from mainstay_controller.store.port import Where, any_of, eq
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffinityGroupTypeView:
-    wire_key: ClassVar[str] = "affinitygrouptype"
+    wire_key: ClassVar[str] = "affinityGroupType"
 
     type: str
 

@@ -65,7 +65,7 @@ class CreateStoragePool:
     cluster_id: Annotated[ClusterId | None, "the ID of the cluster, for scope CLUSTER"] = None
     host_id: Annotated[HostId | None, "the ID of the host, for scope HOST"] = None
     hypervisor: Annotated[str | None, "the hypervisor, for scope ZONE"] = None
-    provider: Annotated[str, "the storage provider"] = "DefaultPrimary"
+    provider: Annotated[str, "the storage provider"] = create_storage_pool.PROVIDER
     tags: Annotated[tuple[str, ...], "tags of the storage pool"] = ()
     has_leases: Annotated[bool, "whether hosts keep leases on it"] = True
     details: Annotated[dict[str, str] | None, "details; mountpoint: where hosts find an NFS export mounted"] = None

@@ -14,6 +14,7 @@ from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
+from mainstay_controller.domain import states
 from mainstay_controller.domain.ids import DomainId, UserId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
@@ -138,21 +139,21 @@ async def delete(request: OneUser, caller: Caller, cloud: Cloud) -> Success:
 @command("enableUser", roles=ADMINS)
 async def enable(request: OneUser, caller: Caller, cloud: Cloud) -> views.UserView:
     """Enables a user, also one locked after wrong passwords."""
-    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), accounts.ENABLED, cloud)
+    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), states.ENABLED, cloud)
     return await one(views.users, user, caller, cloud)
 
 
 @instant_job("disableUser", roles=ADMINS)
 async def disable(request: OneUser, caller: Caller, cloud: Cloud) -> views.UserView:
     """Disables a user."""
-    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), accounts.DISABLED, cloud)
+    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), states.DISABLED, cloud)
     return await one(views.users, user, caller, cloud)
 
 
 @command("lockUser", roles=ADMINS)
 async def lock(request: OneUser, caller: Caller, cloud: Cloud) -> views.UserView:
     """Locks a user."""
-    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), accounts.LOCKED, cloud)
+    user = await accounts.set_user_state(await cloud.store.users.by_id(request.id), states.LOCKED, cloud)
     return await one(views.users, user, caller, cloud)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller
 from mainstay_controller.api.answers import Accepted, accepted
@@ -204,6 +204,26 @@ async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, 
     return await one(views.virtual_machines, await update_vm.update_vm(request.id, changes, cloud), caller, cloud)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDataView:
+    wire_key: ClassVar[str] = "virtualmachineuserdata"
+
+    virtual_machine_id: str
+    user_data: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetUserData:
+    virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+
+
+@command("getVirtualMachineUserData", roles=EVERYBODY)
+async def get_user_data(request: GetUserData, _caller: Caller, cloud: Cloud) -> UserDataView:
+    """Shows the user data of a virtual machine, in Base64."""
+    vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+    return UserDataView(virtual_machine_id=vm.id, user_data=vm.user_data or None)
+
+
 COMMANDS = (
     list_virtual_machines,
     list_virtual_machines_metrics,
@@ -215,4 +235,5 @@ COMMANDS = (
     recover_virtual_machine,
     update_virtual_machine,
     migrate_virtual_machine,
+    get_user_data,
 )

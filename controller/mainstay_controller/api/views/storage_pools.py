@@ -16,6 +16,9 @@ from mainstay_controller.domain.records import StoragePool
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import LIVE, any_of
 
+EACH_HOST = "localhost"
+"""The address of what every host finds mounted: clients want one of each pool."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoragePoolView(Worked):
@@ -30,7 +33,7 @@ class StoragePoolView(Worked):
     pod_name: str | None
     cluster_id: str | None
     cluster_name: str | None
-    ip_address: str | None
+    ip_address: str
     path: str
     type: str
     scope: str
@@ -63,7 +66,7 @@ async def storage_pools(records: Sequence[StoragePool], _caller: Caller, cloud: 
             pod_name=pods.get(pool.pod_id),
             cluster_id=pool.cluster_id,
             cluster_name=clusters.get(pool.cluster_id),
-            ip_address=urlsplit(pool.url).hostname,
+            ip_address=urlsplit(pool.url).hostname or EACH_HOST,
             path=pool.path,
             type=pool.type,
             scope=pool.scope,

@@ -20,6 +20,7 @@ from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost
 from mainstay_controller.fleet.outcome import Outcome
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.orders.screen_passwords import screen_password
 from mainstay_controller.store.port import LIVE, Stale, Store, any_of, eq
 
 
@@ -82,7 +83,7 @@ async def order_start(vm: Vm, *, command_id: str, cloud: Cloud, owns: Belongings
     about while a database call hung is refused by its host, however late it comes."""
     assert vm.host_id is not None
     tenure = cloud.fleet.tenure(vm.host_id)
-    guest = guest_order(await unmoved(vm, cloud.store), owns or await belongings(vm, cloud.store))
+    guest = guest_order(await unmoved(vm, cloud.store), owns or await belongings(vm, cloud.store), cloud)
     seconds = cloud.settings.order_deadline_seconds
     return await cloud.fleet.start_guest(vm.host_id, guest, tenure, command_id=command_id, deadline_seconds=seconds)
 
@@ -112,7 +113,7 @@ async def pools_of(vm: Vm, store: Store) -> frozenset[PoolId]:
     return frozenset(volume.pool_id for volume in volumes if volume.pool_id is not None)
 
 
-def guest_order(vm: Vm, owns: Belongings) -> GuestOrder:
+def guest_order(vm: Vm, owns: Belongings, cloud: Cloud) -> GuestOrder:
     return GuestOrder(
         vm=vm,
         volumes=owns.volumes,
@@ -120,6 +121,7 @@ def guest_order(vm: Vm, owns: Belongings) -> GuestOrder:
         mounts={pool.id: pool.path for pool in owns.pools.values()},
         template_path=image_path(owns.template),
         iso=iso_on_host(owns.iso),
+        screen_password=screen_password(vm, cloud),
         memory_floor_mib=_memory_floor(vm),
     )
 
@@ -128,11 +130,16 @@ def image_path(template: Template | None) -> str | None:
     """Where hosts find the image; None for a guest that needs none behind its disk."""
     if template is None or not template.url or template.is_iso:
         return None
-    return str(PurePosixPath(urlparse(template.url).path))
+    return path_in(template.url)
 
 
 def iso_on_host(iso: Template | None) -> IsoOnHost | None:
-    return None if iso is None else IsoOnHost(id=iso.id, path=str(PurePosixPath(urlparse(iso.url).path)))
+    return None if iso is None else IsoOnHost(id=iso.id, path=path_in(iso.url))
+
+
+def path_in(url: str) -> str:
+    """Of an image's file:///path, as hosts see it."""
+    return str(PurePosixPath(urlparse(url).path))
 
 
 def _memory_floor(vm: Vm) -> int | None:

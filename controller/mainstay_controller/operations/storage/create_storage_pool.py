@@ -21,6 +21,8 @@ from mainstay_controller.store.port import LIVE, eq
 from mainstay_runtime.tasks import all_of
 
 SCOPES = ("CLUSTER", "ZONE", "HOST")
+PROVIDER = "DefaultPrimary"
+"""There is one, under CloudStack's name."""
 TYPES = {
     "sharedmountpoint": "SharedMountPoint",
     "nfs": "NetworkFilesystem",
@@ -43,7 +45,7 @@ class NewStoragePool:
     tags: tuple[str, ...] = ()
     has_leases: bool = True
     mount_point: str = ""
-    provider: str = "DefaultPrimary"
+    provider: str = PROVIDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

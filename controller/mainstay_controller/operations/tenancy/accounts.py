@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from mainstay_controller.domain.ids import AccountId, DomainId, RoleId, UserId
 from mainstay_controller.domain.records import Account, User
 from mainstay_controller.domain.roles import Role
+from mainstay_controller.domain.states import ENABLED
 from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, KeyPair, fresh_key_pair
 from mainstay_controller.operations.changes import with_changes
 from mainstay_controller.operations.checks import a_name
@@ -19,8 +20,6 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.secrets import name_of_api_secret, opened, sealed
 from mainstay_controller.operations.tenancy.passwords import hashed
 from mainstay_controller.store.port import LIVE, Store, eq
-
-ENABLED, DISABLED, LOCKED = "enabled", "disabled", "locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

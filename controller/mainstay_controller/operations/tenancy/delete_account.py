@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from mainstay_controller.domain.ids import AccountId
 from mainstay_controller.domain.records import Account, Job
+from mainstay_controller.domain.states import DISABLED
 from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
-from mainstay_controller.operations.tenancy.accounts import DISABLED, remove_users_of
+from mainstay_controller.operations.tenancy.accounts import remove_users_of
 from mainstay_controller.operations.vms import destroy_vm
 from mainstay_controller.store.port import LIVE, eq
 

@@ -12,9 +12,9 @@ from hashlib import sha256
 
 from mainstay_controller.domain.ids import SessionId
 from mainstay_controller.domain.records import Account, DomainRecord, LoginSession, User
+from mainstay_controller.domain.states import ENABLED, LOCKED
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import PermissionDenied
-from mainstay_controller.operations.tenancy.accounts import ENABLED, LOCKED
 from mainstay_controller.operations.tenancy.domains import domain_at
 from mainstay_controller.operations.tenancy.passwords import is_password
 from mainstay_controller.store.port import LIVE, Stale, eq, less

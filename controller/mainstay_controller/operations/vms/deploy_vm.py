@@ -46,6 +46,7 @@ from mainstay_controller.operations.living import (
 from mainstay_controller.operations.networking.addresses import a_nic
 from mainstay_controller.operations.networking.networks import nic_in
 from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.orders.screen_passwords import fresh_screen_password
 from mainstay_controller.operations.storage.make_volumes import remove_volumes
 from mainstay_controller.operations.storage.upload_volume import IMAGE_TYPE
 from mainstay_controller.operations.vms.guest_passwords import with_password
@@ -63,7 +64,6 @@ from mainstay_controller.store.port import LIVE, Conflict, Stale, Store, eq
 COMMAND, EVENT = "deployVirtualMachine", "VM.CREATE"
 GIB = 1 << 30
 DISK_GIB_MAX = 64 * 1024
-VNC_PASSWORD_LENGTH = 8
 ADDRESS_ATTEMPTS_MAX = 20
 
 
@@ -274,7 +274,7 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         memory_mib=offering.memory_mib,
         user_data=new.user_data,
         key_pair=new.key_pair,
-        vnc_password=cloud.rng.token(VNC_PASSWORD_LENGTH // 2).hex(),
+        vnc_secret=fresh_screen_password(vm_id, cloud),
         affinity_group_ids=new.affinity_group_ids,
         group=new.group,
         details=dict(new.details),

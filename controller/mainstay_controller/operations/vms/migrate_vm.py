@@ -113,7 +113,7 @@ async def carry_over(vm: Vm, run: JobRun) -> Outcome:
     source_id, target_id, cloud = vm.host_id, vm.target_host_id, run.cloud
     tenure = cloud.fleet.tenure(target_id)  # before the row is read again: see order_start
     vm = await unmoved(vm, cloud.store)
-    guest = guest_order(replace(vm, epoch=vm.epoch + 1), await belongings(vm, cloud.store))
+    guest = guest_order(replace(vm, epoch=vm.epoch + 1), await belongings(vm, cloud.store), cloud)
     await run.reached(f"preparing host {target_id}", 5)
     told = await cloud.fleet.prepare_incoming(
         target_id,

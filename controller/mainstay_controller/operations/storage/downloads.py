@@ -1,0 +1,162 @@
+"""Let people fetch an image by an address that only they know, for a while.
+
+Promise: the address is a random word, told to who asked and known here by its hash; it opens one file, which lies in an image store `file:///path`
+that this controller finds at that path, and nothing beside it; it ends with its time, with the thing it was made for, and with its user.
+Limit: a controller that does not have the image store mounted serves nothing of it, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlparse
+
+from mainstay_controller.domain.ids import UserId, ZoneId
+from mainstay_controller.domain.records import Download, ImageStore
+from mainstay_controller.domain.states import ENABLED
+from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import ResourceUnavailable
+from mainstay_controller.store.port import LIVE, Store, at_most
+
+TOKEN_BYTES = 32
+LOOK_SECONDS_MAX = 10.0
+"""An image store that does not answer for so long is away."""
+ROUTE = "/client/download"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a download is made for.  `kind` is its repository; `is_copy`: the file was made for the download and goes with it."""
+
+    kind: str
+    id: str
+    name: str
+    path: str
+    zone_id: ZoneId | None = None
+    is_copy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """`url` is told once."""
+
+    row: Download
+    url: str
+
+
+class Named(Protocol):
+    @property
+    def removed(self) -> object: ...
+
+
+async def offer(subject: Subject, user_id: UserId, origin: str, cloud: Cloud) -> Offered:
+    """`origin`: where the user reached us, such as http://10.0.0.1:8080; endpoint.url stands before it."""
+    await readable(subject.path, subject.name, subject.zone_id, cloud)
+    token = urlsafe_b64encode(cloud.rng.token(TOKEN_BYTES)).decode().rstrip("=")
+    now = await cloud.store.now()
+    row = Download(
+        id=_hash(token),
+        kind=subject.kind,
+        subject_id=subject.id,
+        name=subject.name,
+        path=subject.path,
+        zone_id=subject.zone_id,
+        is_copy=subject.is_copy,
+        user_id=user_id,
+        created=now,
+        expires=now + timedelta(seconds=cloud.settings.download_seconds),
+    )
+    url = f"{_base(origin, cloud)}{ROUTE}/{token}/{file_name(subject)}"
+    return Offered(row=await cloud.store.downloads.add(row), url=url)
+
+
+async def file_meant(token: str, cloud: Cloud) -> Path | None:
+    """None: that address opens nothing, or nothing any more.  Raises ResourceUnavailable where this controller does not see the file."""
+    row = await cloud.store.downloads.get(_hash(token))
+    if row is None or row.expires <= await cloud.store.now() or not await _still_stands(row, cloud.store):
+        return None
+    return await readable(row.path, row.name, row.zone_id, cloud)
+
+
+async def sweep_downloads(cloud: Cloud) -> None:
+    """Copies go with the address they were made for."""
+    for row in await cloud.store.downloads.find(at_most("expires", await cloud.store.now())):
+        if not row.is_copy or await _is_gone(Path(row.path)):
+            await cloud.store.downloads.remove(row.id)
+
+
+async def stores_of(zone_id: ZoneId | None, store: Store) -> list[Path]:
+    """Where image stores of that zone lie as files; None: of any zone."""
+    return [
+        Path(urlparse(each.url).path)
+        for each in await store.image_stores.find(LIVE)
+        if _lies_as_files(each) and (zone_id is None or each.zone_id in (None, zone_id))
+    ]
+
+
+async def readable(path: str, name: str, zone_id: ZoneId | None, cloud: Cloud) -> Path:
+    """With all links followed.  Raises ResourceUnavailable."""
+    within = await stores_of(zone_id, cloud.store)
+    try:
+        async with asyncio.timeout(LOOK_SECONDS_MAX):
+            found = await asyncio.to_thread(_found_in, Path(path), within)
+    except (OSError, TimeoutError) as error:
+        raise ResourceUnavailable(f"The file of {name} cannot be read here: {error or 'no answer'}") from error
+    if found is None:
+        raise ResourceUnavailable(
+            f"The file of {name} is in no image store file:///... of its zone that is mounted here"
+        )
+    return found
+
+
+def file_name(subject: Subject) -> str:
+    """Of plain letters, whatever the thing is called."""
+    return f"{subject.id}{Path(subject.path).suffix}"
+
+
+def _found_in(path: Path, within: list[Path]) -> Path | None:
+    real = path.resolve()
+    return real if real.is_file() and any(real.is_relative_to(place.resolve()) for place in within) else None
+
+
+def _lies_as_files(image_store: ImageStore) -> bool:
+    return urlparse(image_store.url).scheme == "file"
+
+
+async def _still_stands(row: Download, store: Store) -> bool:
+    subject: Named | None = await getattr(store, row.kind).get(row.subject_id)
+    user = await store.users.get(row.user_id)
+    if subject is None or subject.removed is not None or user is None or user.removed is not None:
+        return False
+    account = await store.accounts.by_id(user.account_id)
+    return user.state == ENABLED and account.state == ENABLED and account.removed is None
+
+
+async def _is_gone(path: Path) -> bool:
+    """Not where the image store is away: its controller, or a later look, will do it."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS_MAX):
+            return await asyncio.to_thread(_removed, path)
+    except (OSError, TimeoutError):
+        return False
+
+
+def _removed(path: Path) -> bool:
+    if not path.parent.is_dir():
+        return False
+    for each in (path, path.with_name(f"{path.name}.owner")):
+        each.unlink(missing_ok=True)
+    return True
+
+
+def _base(origin: str, cloud: Cloud) -> str:
+    told = urlparse(cloud.settings.endpoint_url)
+    return f"{told.scheme}://{told.netloc}" if told.netloc else origin
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
