@@ -27,7 +27,7 @@ async def watch_heartbeats(cloud: Cloud) -> None:
         now = cloud.clock.monotonic()
         before, attention = attention, attention.scanned(now, SCAN_SECONDS + cloud.settings.ping_interval_seconds)
         if not cloud.fleet.leads:
-            attention = Attention(since=now, last_scan=now)
+            attention = attention.closed(now)
             continue
         if attention.since != before.since:
             log.warning("our own loop lagged: nobody is suspect for a while", lag_seconds=now - before.last_scan)

@@ -42,3 +42,15 @@ def test_a_gap_in_our_own_loop_begins_everybody_s_patience_anew() -> None:
 
     assert attention.scanned(101.0, gap_max_seconds=2.0).since == 0.0
     assert attention.scanned(110.0, gap_max_seconds=2.0).since == 110.0
+
+
+def test_a_host_whose_session_broke_while_we_turned_all_away_is_awaited() -> None:
+    attention = Attention(since=0.0, last_scan=109.0).closed(110.0)
+    turned_away, lost_since = last("h1", 105.0, Contact.LOST), last("h2", 111.0, Contact.LOST)
+
+    def suspects_at(now: float) -> list[str]:
+        heard = (turned_away, lost_since)
+        return [silence.host_id for silence in hosts_under_suspicion(heard, attention, PATIENCE, now)]
+
+    assert suspects_at(113.0) == ["h2"]
+    assert suspects_at(150.5) == ["h1", "h2"]

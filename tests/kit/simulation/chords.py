@@ -312,12 +312,12 @@ def wishes_while_controllers_die(scene: Scene) -> Iterator[Happening]:
         yield struck(letter, after(scene, 0, 12))
 
 
-def controllers_come_back_to_a_slow_database(scene: Scene) -> Iterator[Happening]:
-    """Hosts stand at the gate for long, and nothing else is amiss."""
+def controllers_come_back_to_a_database_that_crawls(scene: Scene) -> Iterator[Happening]:
+    """They turn agents away while they do not lead; and nothing else is amiss."""
     for controller in scene.controllers:
         one = replace(scene, controllers=(controller,))
-        yield struck(faults.controller_away, after(one, 0, 2), 3, 10)
-    yield struck(faults.database_slow, after(scene, 0, 4), 20, 35)
+        yield struck(faults.controller_away, after(one, 0, 2), 3, 8)
+    yield struck(faults.database_crawls, after(scene, 2, 5), 20, 35)
 
 
 def wishes_while_commits_are_lost(scene: Scene) -> Iterator[Happening]:
@@ -348,7 +348,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=a_controller_dies_in_mid_recovery, controllers=(1, 2, 2)),
         Chord(draw=pool_hangs_for_some),
         Chord(draw=the_pool_stands_still_for_all, is_harmless=True),
-        Chord(draw=controllers_come_back_to_a_slow_database, fence_policies=("keep", "fence"), is_harmless=True),
+        Chord(draw=controllers_come_back_to_a_database_that_crawls, fence_policies=("fence",), is_harmless=True),
         Chord(draw=pool_fails_for_a_moment),
         Chord(draw=held_then_cut_off),
         Chord(draw=held_then_cut_off_as_the_controller_dies, controllers=(1,)),

@@ -532,6 +532,13 @@ def database_slow(scene: Scene) -> Happening:
     return _database(f"the database takes {seconds} s", lambda cloud: cloud.database.trouble, trouble, scene)
 
 
+def database_crawls(scene: Scene) -> Happening:
+    """So slow that controllers come close to losing their places, and some do."""
+    seconds = scene.chance.uniform(1.5, 4.0)
+    trouble = Trouble(latency_seconds=seconds)
+    return _database(f"the database takes up to {seconds:.1f} s", lambda cloud: cloud.database.trouble, trouble, scene)
+
+
 def commits_unacknowledged(scene: Scene) -> Happening:
     share = scene.chance.choice((0.1, 0.5))
     trouble = Trouble(lost_acknowledgements=share)

@@ -16,6 +16,7 @@ from mainstay_controller.domain import jobs as job_rules
 from mainstay_controller.domain.ha import case, victims
 from mainstay_controller.domain.ha.evidence import Power
 from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
+from mainstay_controller.domain.ha.suspicion import Attention
 from mainstay_controller.domain.jobs import Workers
 from mainstay_controller.fleet import commands, fleet, verbs
 from mainstay_controller.fleet.holds import Holds
@@ -411,6 +412,10 @@ def nobody_is_given_a_hold(plant: Planter) -> None:
     plant.put(Holds, "answer", lambda self, *_: None)
 
 
+def whoever_was_turned_away_is_lost(plant: Planter) -> None:
+    plant.put(Attention, "how_we_stand", lambda self, last: last.contact)
+
+
 CATALOGUE = {
     "lease": (
         (dead_too_early, "cut_off_with_guests_that_cannot_be_killed"),
@@ -477,6 +482,7 @@ CATALOGUE = {
     "session": (
         (silence_is_done, "users_stop_what_cannot_be_reached"),
         (the_next_controller_knows_of_no_holds, "held_then_cut_off_as_the_controller_dies"),
+        (whoever_was_turned_away_is_lost, "controllers_come_back_to_a_database_that_crawls"),
         (a_refusal_speaks_for_earlier_orders, "the_controller_dies_as_starts_are_ordered"),
     ),
 }

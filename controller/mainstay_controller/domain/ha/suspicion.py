@@ -72,20 +72,29 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """Since when our own loop has been listening without a gap."""
+    """Since when our own loop has been listening without a gap.  `closed_until`: so long we did not lead, and turned away whoever came."""
 
     since: float
     last_scan: float
+    closed_until: float = float("-inf")
 
     def scanned(self, now: float, gap_max_seconds: float) -> Attention:
         if now - self.last_scan > gap_max_seconds:
-            return Attention(since=now, last_scan=now)
+            return replace(self, since=now, last_scan=now)
         return replace(self, last_scan=now)
+
+    def closed(self, now: float) -> Attention:
+        return Attention(since=now, last_scan=now, closed_until=now)
+
+    def how_we_stand(self, last: LastHeard) -> Contact:
+        """A session that broke while we were closed may have broken because of us, and its agent waits before it knocks again."""
+        is_ours = last.contact is Contact.LOST and last.at < self.closed_until
+        return Contact.AWAITED if is_ours else last.contact
 
 
 def hosts_under_suspicion(
     heard: Iterable[LastHeard], attention: Attention, patience: Patience, now: float
 ) -> Iterator[Silence]:
     for last in heard:
-        if now - max(last.at, attention.since) > patience.for_(last.contact):
+        if now - max(last.at, attention.since) > patience.for_(attention.how_we_stand(last)):
             yield Silence(host_id=last.host_id, contact=last.contact, since=last.at, seconds=now - last.at)
