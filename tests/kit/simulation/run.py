@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 from dataclasses import dataclass
 from random import Random
 
@@ -88,8 +89,9 @@ async def _until_healed(cloud: SimulatedCloud, plan: Plan) -> None:
 
 
 async def _until(moment: float, cloud: SimulatedCloud) -> None:
+    look_seconds = LOOK_SECONDS if cloud.plan.ends_when_broken else math.inf
     while (left := moment - sim_loop().time()) > 0 and not _is_over(cloud):
-        await pause(min(left, LOOK_SECONDS))
+        await pause(min(left, look_seconds))
 
 
 def _is_over(cloud: SimulatedCloud) -> bool:
