@@ -75,7 +75,7 @@ async def test_a_guest_on_local_storage_waits_for_its_host_and_says_so() -> None
         [decision] = await site.decisions("local")
         assert decision.outcome is DecisionOutcome.RESTARTED
         assert decision.proof["kind"] == "rebooted"
-        assert names(decision) == ["waiting", "released", "no-room", "ordered", "running"]
+        assert names(decision) == ["waiting", "released", "ordered", "running"]
         assert (await site.row("local")).host_id == "h1"
 
 

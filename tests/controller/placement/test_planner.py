@@ -12,7 +12,7 @@ from mainstay_controller.domain.placement.planner import plan
 from mainstay_controller.domain.placement.request import Code, Demand, NoRoom, Placed, Placement, Purpose, Request
 from mainstay_controller.domain.placement.snapshot import Algorithm, ClusterRoom, HostRoom, Rules, Snapshot
 from mainstay_controller.domain.states import HostState, ResourceState
-from tests.kit.rooms import CLUSTER, a_demand, a_host_room, a_request, a_snapshot, for_ha
+from tests.kit.rooms import CLUSTER, POOL, a_demand, a_host_room, a_request, a_snapshot, for_ha
 
 
 def planned(snapshot: Snapshot, *requests: Request, seed: int = 1) -> dict[str, Placement]:
@@ -129,6 +129,9 @@ UNFIT: list[tuple[Code, HostRoom, Demand]] = [
     (Code.POOL_UNREACHABLE, a_host_room(), a_demand(pool_ids=frozenset({PoolId("far")}))),
     (Code.POOL_UNREACHABLE, a_host_room(), a_demand(any_pool_of=frozenset({PoolId("far")}))),
     (Code.POOL_UNREACHABLE, a_host_room(), a_demand(any_pool_of=frozenset())),
+    (Code.NO_LEASE, a_host_room(lapsed_pool_ids=frozenset({POOL})), a_demand(pool_ids=frozenset({POOL}))),
+    (Code.NO_LEASE, a_host_room(lapsed_pool_ids=frozenset({POOL})), a_demand(any_pool_of=frozenset({POOL}))),
+    (Code.HYPERVISOR_SILENT, a_host_room(hypervisor_answers=False), a_demand()),
     (Code.TOO_FEW_CORES, a_host_room(cpus=1), a_demand(cpus=2)),
     (Code.CORES_TOO_SLOW, a_host_room(core_mhz=900), a_demand()),
 ]

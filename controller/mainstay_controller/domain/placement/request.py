@@ -80,6 +80,7 @@ class Code(StrEnum):
     KEPT_FOR_HA = "kept-for-ha"
     NOT_FOR_HA = "not-for-ha"
     POOL_UNREACHABLE = "pool-unreachable"
+    NO_LEASE = "no-lease"
     TOO_FEW_CORES = "too-few-cores"
     CORES_TOO_SLOW = "cores-too-slow"
     CPU_FULL = "cpu-full"

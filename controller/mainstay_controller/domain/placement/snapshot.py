@@ -51,7 +51,9 @@ class ClusterRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRoom:
-    """A host as the planner sees it.  `total` has over-provisioning in it; `disabled` names the places around it that are Disabled."""
+    """A host as the planner sees it.  `total` has over-provisioning in it; `disabled` names the places around it that are Disabled.
+
+    `pool_ids`: what it reaches by its place; `lapsed_pool_ids`: where it says that its lease is not valid now, so that it would refuse a guest."""
 
     id: HostId
     name: str
@@ -69,6 +71,7 @@ class HostRoom:
     guests_max: int | None = None
     tags: frozenset[str] = frozenset()
     pool_ids: frozenset[PoolId] = frozenset()
+    lapsed_pool_ids: frozenset[PoolId] = frozenset()
     group_ids: frozenset[str] = frozenset()
     guests_of_account: Mapping[AccountId, int] = field(default_factory=dict)
 

@@ -101,6 +101,16 @@ def reaches_the_disks(host: HostRoom, demand: Demand, _rules: Rules) -> Reason |
     return None
 
 
+def has_their_leases(host: HostRoom, demand: Demand, _rules: Rules) -> Reason | None:
+    lapsed = demand.pool_ids & host.lapsed_pool_ids
+    if lapsed:
+        return Reason(Code.NO_LEASE, f"a valid lease on {_listed(lapsed)}", "none")
+    within_reach = (demand.any_pool_of or frozenset()) & host.pool_ids
+    if within_reach and within_reach <= host.lapsed_pool_ids:
+        return Reason(Code.NO_LEASE, f"a valid lease on one of {_listed(within_reach)}", "none")
+    return None
+
+
 def has_the_cores(host: HostRoom, demand: Demand, _rules: Rules) -> Reason | None:
     if host.total.cpus >= demand.cpus:
         return None
@@ -128,6 +138,7 @@ RULES: tuple[Rule, ...] = (
     has_the_tags,
     keeps_to_dedication,
     reaches_the_disks,
+    has_their_leases,
     has_the_cores,
     has_the_speed,
 )

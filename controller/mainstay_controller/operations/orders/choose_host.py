@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mainstay_controller.domain.capacity.usage import hosts_charged, total, usage_by_host
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, PoolId, ZoneId
@@ -15,7 +15,6 @@ from mainstay_controller.domain.placement.snapshot import (
     Places,
     Rules,
     Snapshot,
-    reaches,
     take_snapshot,
 )
 from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume
@@ -62,13 +61,30 @@ async def look_at_zone(zone_id: ZoneId, cloud: Cloud) -> ZoneView:
     pools = await store.pools.find(eq("zone_id", zone_id), LIVE)
     places = Places(zones=[zone], pods=pods, clusters=clusters, hosts=hosts, pools=pools)
     vms = await _charged_vms(zone_id, store)
+    by_rows = take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud))
     return ZoneView(
-        snapshot=take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud)),
+        snapshot=as_seen_now(by_rows, cloud),
         hosts={host.id: host for host in hosts},
         clusters={cluster.id: cluster for cluster in clusters},
         pools={pool.id: pool for pool in pools},
         room_bytes=await _room_bytes(pools, cloud),
     )
+
+
+def as_seen_now(by_rows: Snapshot, cloud: Cloud) -> Snapshot:
+    """With the last word of the hosts that are ours.
+
+    One whose lease has lapsed would refuse the guest, one whose hypervisor hangs would take it and be silent."""
+    fleet = cloud.fleet
+    hosts = (
+        replace(
+            host,
+            lapsed_pool_ids=fleet.lapsed_pools(host.id),
+            hypervisor_answers=not fleet.hypervisor_is_silent(host.id),
+        )
+        for host in by_rows.hosts
+    )
+    return replace(by_rows, hosts=tuple(hosts))
 
 
 def request_for(
@@ -130,8 +146,9 @@ def pools_for(volumes: Iterable[Volume], offering: ServiceOffering | None, zone:
 
 
 def pool_reached_by(host: Host, pool_ids: Iterable[PoolId], zone: ZoneView) -> StoragePool:
-    """The first of them; the planner chose the host because there is one."""
-    return next(zone.pools[pool_id] for pool_id in pool_ids if reaches(host, zone.pools[pool_id]))
+    """The first of them on which it has a lease; the planner chose the host because there is one."""
+    room = next(each for each in zone.snapshot.hosts if each.id == host.id)
+    return next(zone.pools[pool_id] for pool_id in pool_ids if pool_id in room.pool_ids - room.lapsed_pool_ids)
 
 
 async def is_overcommitted(host: Host, cluster: Cluster, store: Store) -> bool:

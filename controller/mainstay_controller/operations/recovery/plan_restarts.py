@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
 from mainstay_controller.domain.ids import DecisionId, IncidentId, TemplateId, VmId
 from mainstay_controller.domain.placement.planner import plan
-from mainstay_controller.domain.placement.refusal import why_nowhere
+from mainstay_controller.domain.placement.refusal import may_pass_soon, why_nowhere
 from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Purpose, Request
-from mainstay_controller.domain.placement.snapshot import Snapshot
 from mainstay_controller.domain.records import Decision, Incident, Template, Volume
 from mainstay_controller.domain.states import DecisionOutcome
 from mainstay_controller.operations.cloud import Cloud
@@ -37,6 +37,8 @@ from mainstay_controller.operations.recovery.release_guests import RESTART
 from mainstay_controller.store.port import LIVE, Store, any_of, eq
 
 SYSTEM_VM_PRIORITY = 1_000_000
+QUIET_LOOKS, QUIET_LOOK_PAUSE = 8, timedelta(seconds=0.5)
+"""A host that comes back is let in, and has its leases, within a few seconds."""
 
 
 async def begin_wave(cloud: Cloud, in_hand: Container[DecisionId]) -> AsyncIterator[list[Turn]]:
@@ -106,6 +108,7 @@ class Waiting:
 
     turn: Turn
     why: str
+    may_pass_soon: bool
     alternatives: Alternatives
 
 
@@ -114,15 +117,16 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
     zone = await look_at_zone(turns[0].vm.zone_id, cloud)
     turns = await _with_belongings(turns, zone, cloud)
     requests = {request.vm_id: request for request in await _requests(turns, zone, cloud)}
-    placements = plan(as_seen_now(zone.snapshot, cloud), requests.values(), cloud.rng)
+    placements = plan(zone.snapshot, requests.values(), cloud.rng)
     chosen, without = [], []
     for turn in turns:
         match placements[turn.vm.id]:
             case Placed() as placed:
                 chosen.append(Chosen(turn=turn, placed=placed, zone=zone))
             case NoRoom(alternatives=alternatives):
-                why = why_nowhere(requests[turn.vm.id].demand, zone.snapshot, zone.pools)
-                without.append(Waiting(turn=turn, why=why, alternatives=alternatives))
+                demand = requests[turn.vm.id].demand
+                why, soon = why_nowhere(demand, zone.snapshot, zone.pools), may_pass_soon(demand, zone.snapshot)
+                without.append(Waiting(turn=turn, why=why, may_pass_soon=soon, alternatives=alternatives))
 
     async def raised(store: Store, each: Chosen) -> Turn:
         return await _raise(store, each, cloud)
@@ -134,20 +138,6 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
         yield [turn for _, turn in batch if turn is not None]
     async for _ in together(without, waits, cloud):
         pass
-
-
-def as_seen_now(snapshot: Snapshot, cloud: Cloud) -> Snapshot:
-    """A host reaches a pool only as long as its lease there is valid: it would refuse the guest.  One whose hypervisor hangs would take it and be silent."""
-    fleet = cloud.fleet
-    hosts = (
-        replace(
-            host,
-            pool_ids=host.pool_ids - fleet.lapsed_pools(host.id),
-            hypervisor_answers=not fleet.hypervisor_is_silent(host.id),
-        )
-        for host in snapshot.hosts
-    )
-    return replace(snapshot, hosts=tuple(hosts))
 
 
 async def _with_belongings(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Turn]:
@@ -214,20 +204,28 @@ async def _raise(store: Store, chosen: Chosen, cloud: Cloud) -> Turn:
 
 
 async def _wait_for_room(store: Store, waiting: Waiting, cloud: Cloud) -> None:
+    """Told when it begins, but nobody is alarmed while a host that will take it is just coming back."""
     turn = waiting.turn
+    if waiting.may_pass_soon and turn.decision.attempts < QUIET_LOOKS:
+        soon = await _tried_later(turn.decision, waiting, QUIET_LOOK_PAUSE, store)
+        await store.decisions.swap(turn.decision, soon)
+        return
     first = turn.decision.outcome is not DecisionOutcome.WAITING_FOR_CAPACITY
     told = with_phase(turn.decision, phase("no-room", turn, cloud, waiting.why)) if first else turn.decision
-    parked = replace(
-        told,
-        alternatives=in_facts(waiting.alternatives),
-        outcome=DecisionOutcome.WAITING_FOR_CAPACITY,
-        attempts=turn.decision.attempts + 1,
-        retry_at=await store.now() + pause(turn.decision, cloud.settings),
-    )
-    await store.decisions.swap(turn.decision, parked)
+    later = await _tried_later(told, waiting, pause(turn.decision, cloud.settings), store)
+    await store.decisions.swap(turn.decision, replace(later, outcome=DecisionOutcome.WAITING_FOR_CAPACITY))
     if first:
         subject = f"Unable to restart {turn.vm.name}: {waiting.why}"
         described = str(waiting.alternatives)
         await cloud.journal.alert(
             store, AlertType.USER_VM, subject, description=described, dedupe_key=alert_key(turn.vm)
         )
+
+
+async def _tried_later(decision: Decision, waiting: Waiting, after: timedelta, store: Store) -> Decision:
+    return replace(
+        decision,
+        alternatives=in_facts(waiting.alternatives),
+        attempts=decision.attempts + 1,
+        retry_at=await store.now() + after,
+    )
