@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("proto", "runtime", "controller", "agent", "systemvm", "cli")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "constants", "core", "base"}
 TO_THREAD_ALLOWED = re.compile(
-    r"agent/mainstay_agent/(drivers/\w+/connection|leased(/\w+)?|lease/\w+)\.py$|controller/.*/operations/tenancy/passwords\.py$"
+    r"agent/mainstay_agent/(drivers/\w+/connection|leased(/\w+)?|lease/\w+)\.py$"
+    r"|controller/.*/operations/(tenancy/passwords|storage/downloads)\.py$"
 )
 LINES_MAX = 600
 VOCABULARIES = {
