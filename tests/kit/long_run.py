@@ -46,12 +46,12 @@ class Piece:
 
 def run_pieces(what: str, seeds: range, into: Path, cores: int) -> bool:
     """False: a promise was broken, now or before."""
-    pieces = read([into])
+    pieces, commit = read([into]), commit_of_here()
     known = {seed for piece in pieces for seed in piece.seeds}
     for first in range(seeds.start, seeds.stop, PIECE[what]):
         asked = range(first, min(first + PIECE[what], seeds.stop))
         if known.isdisjoint(asked):
-            piece = run_piece(what, asked, cores)
+            piece = run_piece(what, asked, cores, commit)
             with into.open("a") as file:
                 file.write(json.dumps(asdict(piece)) + "\n")
             pieces.append(piece)
@@ -59,8 +59,8 @@ def run_pieces(what: str, seeds: range, into: Path, cores: int) -> bool:
     return not any(piece.broken for piece in pieces)
 
 
-def run_piece(what: str, seeds: range, cores: int) -> Piece:
-    commit, began = commit_of_here(), time.perf_counter()
+def run_piece(what: str, seeds: range, cores: int, commit: str) -> Piece:
+    began = time.perf_counter()
     whole = tally(simulated(seeds, cores, plan_from=PLAN_FROM[what]))
     return Piece(
         what=what,
@@ -77,6 +77,7 @@ def run_piece(what: str, seeds: range, cores: int) -> Piece:
 
 
 def commit_of_here() -> str:
+    """Of the code that this process has loaded: to be asked at its beginning."""
     arguments = ("git", "describe", "--always", "--dirty", "--abbrev=9", "--exclude=*")
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
 
