@@ -567,6 +567,7 @@ def lease_timing(profile: m.LeaseProfile) -> LeaseTiming:
         quiet_seconds=2 * profile.renew_seconds + profile.poll_seconds,
         doomed_seconds=profile.validity_seconds - profile.watchdog_seconds * (1 + profile.clock_error),
         view_age_max_seconds=profile.validity_seconds / 2,
+        late_io_seconds=profile.late_io_seconds * (1 + 2 * profile.clock_error),
     )
 
 

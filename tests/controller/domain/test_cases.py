@@ -30,7 +30,7 @@ from mainstay_controller.domain.ha.evidence import SlotSeen
 from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Rebooted, Released, Victim
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
 
-TIMING = LeaseTiming(quiet_seconds=2.5, doomed_seconds=7.0, view_age_max_seconds=5.0)
+TIMING = LeaseTiming(quiet_seconds=2.5, doomed_seconds=7.0, view_age_max_seconds=5.0, late_io_seconds=2.0)
 P1, P2 = PoolId("p1"), PoolId("p2")
 
 
@@ -48,6 +48,7 @@ def a_case(**other: Any) -> Case:
         policy=FencePolicy.KEEP,
         last_heard_at=100.0,
         now=120.0,
+        timing=TIMING,
         pools=(a_pool(),),
     )
     return replace(ordinary, **other)
@@ -160,8 +161,8 @@ def test_every_leased_pool_must_be_given_up_before_the_host_is_down() -> None:
 # --- power ------------------------------------------------------------------------------------------------------------
 
 
-def off(asked_at: float = 119.0) -> PowerReading:
-    return PowerReading(state=PowerState.OFF, asked_at=asked_at, address="bmc1")
+def off(asked_at: float = 119.0, since: float = 118.0) -> PowerReading:
+    return PowerReading(state=PowerState.OFF, asked_at=asked_at, since=since, address="bmc1")
 
 
 def test_off_is_proof_where_its_slots_are_still_so_long_that_it_would_have_killed_its_guests() -> None:
@@ -169,6 +170,15 @@ def test_off_is_proof_where_its_slots_are_still_so_long_that_it_would_have_kille
 
     assert isinstance(action, DeclareDown)
     assert action.proofs == (PoweredOff(address="bmc1"),)
+
+
+def test_off_is_proof_only_when_the_last_writes_of_the_host_have_landed() -> None:
+    ran_out = an_answer(dead=False, unchanged_seconds=7.5)
+
+    just_off = assess(a_case(has_power=True, power=off(since=118.1), answers=(ran_out,)))
+    without_leases = assess(a_case(has_power=True, power=off(since=118.1), pools=()))
+
+    assert not any(isinstance(action, DeclareDown) for action in (*just_off, *without_leases))
 
 
 def test_off_is_proof_alone_where_there_are_no_leases() -> None:

@@ -43,11 +43,13 @@ class LeaseTiming:
     """Of one profile: seconds after a renewal.
 
     `quiet`: it should have come again.  `doomed` = V - W(1+rho): the owner's last pet; its guests are dead by its own hand or it will be reset.
-    `view_age_max`: how old the view may be from which a sound observer answers."""
+    `view_age_max`: how old the view may be from which a sound observer answers.  `late_io` = delta(1+2rho): after its death, until its last write
+    has landed."""
 
     quiet_seconds: float
     doomed_seconds: float
     view_age_max_seconds: float
+    late_io_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerReading:
+    """`since`: when the first of an unbroken row of readings of that state was heard."""
+
     state: PowerState
     asked_at: float
+    since: float
     address: str
     detail: str = ""
 
@@ -82,7 +87,7 @@ class Case:
     """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
 
     `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
-    `has_power`: a power controller is configured.  `may_be_fenced`: the operator lets us act on it (HA is on for it)."""
+    `has_power`: a power controller is configured.  `timing`: of the host's profile.  `may_be_fenced`: the operator lets us act on it (HA is on for it)."""
 
     host_id: HostId
     boot_id: str
@@ -90,6 +95,7 @@ class Case:
     policy: FencePolicy
     last_heard_at: float
     now: float
+    timing: LeaseTiming
     pools: tuple[LeasedPool, ...] = ()
     answers: tuple[Answer, ...] = ()
     answers_awaited: bool = False
@@ -249,11 +255,13 @@ def rebooted(case: Case) -> Rebooted | None:
 
 
 def powered_off(case: Case) -> PoweredOff | None:
-    """Off, read after the host fell silent.  Of its leased pools somebody must see its slots, and so long still that a living host would have
+    """Off, read after the host fell silent, and for so long that its last writes have landed.  Of its leased pools somebody must see its slots, and so long still that a living host would have
     killed its guests by itself: so a power controller that lies, or belongs to another host, makes nothing run twice.  That costs no guest
     its restart: whoever could start it elsewhere can see the slot.  Nobody is passed over who may still answer."""
     reading = case.power
     if reading is None or reading.state is not PowerState.OFF or reading.asked_at < case.last_heard_at:
+        return None
+    if case.now - reading.since < case.timing.late_io_seconds:
         return None
     if case.answers_awaited or not all(ran_out(case, pool) for pool in case.pools):
         return None

@@ -157,8 +157,13 @@ class Inquiry:
         while True:
             asked_at = self.cloud.clock.monotonic()
             reading = await self.cloud.fleet.power.status(power, self.cloud.settings.power_deadline_seconds)
+            before, heard_at = self.power_reading, self.cloud.clock.monotonic()
             self.power_reading = PowerReading(
-                state=reading.state, asked_at=asked_at, address=power.address, detail=reading.detail
+                state=reading.state,
+                asked_at=asked_at,
+                since=before.since if before is not None and before.state is reading.state else heard_at,
+                address=power.address,
+                detail=reading.detail,
             )
             self.cloud.fleet.ring(self.host.id)
             await self.cloud.clock.sleep(ASK_EVERY_SECONDS)

@@ -133,6 +133,7 @@ class Investigation:
             policy=self.policy,
             last_heard_at=self.last_heard_at,
             now=self.cloud.clock.monotonic(),
+            timing=timing,
             pools=tuple(
                 LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
                 for pool_id in await leased_pools(self.cloud.store, self.host.id)
