@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
-from mainstay_controller.domain.records import Decision, Incident, Vm
+from mainstay_controller.domain.records import Decision, Incident, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase, VmState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.investigate_guest import investigate_guest
 from mainstay_controller.operations.recovery.investigate_host import investigate_host
 from mainstay_controller.operations.recovery.release_guests import RESTART, WAIT
-from mainstay_controller.store.port import Stale, eq
+from mainstay_controller.store.port import Stale, eq, ne
 
 LOOK_AGAIN_SECONDS = 1.0
 
@@ -35,7 +36,8 @@ async def pursue(case: CaseFile, cloud: Cloud) -> None:
 async def look_after(decision: Decision, case: CaseFile, cloud: Cloud) -> None:
     """A guest without proof: has somebody settled it meanwhile?"""
     vm = await cloud.store.vms.by_id(decision.vm_id)
-    into = what_became_of(vm, decision, case.incident, await host_is_up(case, cloud))
+    others = await cloud.store.decisions.find(eq("vm_id", vm.id), ne("id", decision.id))
+    into = what_became_of(vm, decision, others, case.incident, await host_is_up(case, cloud))
     if into is None:
         return
     closed = None if into.outcome is DecisionOutcome.PENDING else await cloud.store.now()
@@ -46,14 +48,19 @@ async def look_after(decision: Decision, case: CaseFile, cloud: Cloud) -> None:
     cloud.fleet.bells.ring(DECISIONS)
 
 
-def what_became_of(vm: Vm, decision: Decision, incident: Incident, host_is_up: bool) -> Decision | None:
-    """None: it is still waited for."""
+def what_became_of(
+    vm: Vm, decision: Decision, others: Iterable[Decision], incident: Incident, host_is_up: bool
+) -> Decision | None:
+    """None: it is still waited for.  Of several decisions about one guest one restarts it, and the others see how that ends."""
     if vm.state is VmState.MIGRATING or (vm.host_id == incident.host_id and not host_is_up):
         return None
     if vm.state is VmState.RUNNING:
         return replace(decision, outcome=DecisionOutcome.LEFT_RUNNING)
+    if any(other.closed is None and other.decision == RESTART for other in others):
+        return None
     if vm.state is VmState.STOPPED and vm.wanted_running and vm.ha_enabled:
-        return replace(decision, decision=RESTART, epoch=vm.epoch)
+        taken_off: dict[str, Json] = {"kind": "taken-off", "text": f"it was taken off its host: {vm.stop_reason}"}
+        return replace(decision, decision=RESTART, epoch=vm.epoch, proof=taken_off)
     return replace(decision, outcome=DecisionOutcome.SUPERSEDED)
 
 
