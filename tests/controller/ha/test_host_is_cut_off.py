@@ -166,7 +166,7 @@ async def test_a_hung_host_is_powered_off_when_its_leases_have_run_out_of_renewa
         site.machine("h1").set_storage(StorageCondition.HANGS)
         seconds = await site.until_running_elsewhere("v1", than="h1")
 
-        assert seconds < 11
+        assert seconds < 12.5  # before its lease would have expired
         assert site.powered.ordered == [("h1", PowerAction.OFF)]
         [incident] = await site.incidents()
         assert incident.proof["kind"] == "powered-off"

@@ -255,9 +255,10 @@ def rebooted(case: Case) -> Rebooted | None:
 
 
 def powered_off(case: Case) -> PoweredOff | None:
-    """Off, read after the host fell silent, and for so long that its last writes have landed.  Of its leased pools somebody must see its slots, and so long still that a living host would have
-    killed its guests by itself: so a power controller that lies, or belongs to another host, makes nothing run twice.  That costs no guest
-    its restart: whoever could start it elsewhere can see the slot.  Nobody is passed over who may still answer."""
+    """Off, read after the host fell silent, and for so long that its last writes have landed.  Of its leased pools somebody must see its slots, and
+    so long still that a living host would have killed its guests by itself: so a power controller that lies, or belongs to another host, makes
+    nothing run twice.  That costs no guest its restart: whoever could start it elsewhere can see the slot.  Nobody is passed over who may still
+    answer."""
     reading = case.power
     if reading is None or reading.state is not PowerState.OFF or reading.asked_at < case.last_heard_at:
         return None
