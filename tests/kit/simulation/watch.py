@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from mainstay_agent.drivers.simulated.copies import Copy
 from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm
 from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, VmState
-from mainstay_controller.operations.recovery.release_guests import WAITED_FOR
 from mainstay_proto.messages import StopCause
 from tests.kit.memory_store import EPOCH
 from tests.kit.simulation.lines import AT_REST, STOPS, Lines
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from tests.kit.simulation.cloud import SimulatedCloud
     from tests.kit.simulation.world import HarshHost
 
-PROVEN_ELSEWHERE = ("standing-authority", *WAITED_FOR)
-"""Rules of restarts whose proof is not theirs to keep: the host's own, and of guests that waited until others had settled where they are."""
 STARTS = ("startVirtualMachine", "deployVirtualMachine")
 
 
@@ -129,7 +126,7 @@ class Watch:
     def _decided(self, decision: Decision) -> None:
         if decision.decision != "restart":
             return
-        if not decision.proof and decision.rule not in PROVEN_ELSEWHERE:
+        if not decision.proof and decision.rule != "standing-authority":
             self.broken("every restart has its proof on record", f"{decision.vm_id}: {decision.rule}")
         incident = self.cloud.database.rows.tables["incidents"].get(decision.incident_id)
         causes = {each.get("cause") for each in incident.evidence} if incident is not None else set()
