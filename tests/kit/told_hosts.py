@@ -278,7 +278,8 @@ class ToldHost:
             return refused("stale-epoch")
         if guest is not None and guest.epoch == spec.epoch and guest.state is m.GuestState.RUNNING:
             return done()
-        missing = [disk.path for disk in spec.disks if self.world.volumes.get(disk.path) != disk.volume_id]
+        own = [disk for disk in spec.disks if not disk.read_only]
+        missing = [disk.path for disk in own if self.world.volumes.get(disk.path) != disk.volume_id]
         if missing:
             return failed("no-disk", ", ".join(missing))
         self.guests[spec.vm_id] = Guest(spec.epoch, m.GuestState.STARTING)

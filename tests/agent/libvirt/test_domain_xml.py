@@ -102,6 +102,18 @@ def test_disks_are_named_in_order_and_by_bus() -> None:
     assert names[:2] + names[25:] == ["vda", "vdb", "vdz", "vdaa", "sda"]
 
 
+def test_a_read_only_image_is_a_medium_in_a_drive_that_the_guest_boots_from_first() -> None:
+    medium = replace(DISK, path="/images/rescue.iso", format="raw", read_only=True)
+
+    domain = built(a_spec(disks=(DISK, medium)))
+
+    _, drive = domain.findall("devices/disk")
+    assert (drive.attrib["device"], attributes(drive, "target")) == ("cdrom", {"dev": "sda", "bus": "sata"})
+    assert drive.find("readonly") is not None
+    assert [boot.attrib["dev"] for boot in domain.iterfind("os/boot")] == ["cdrom", "hd"]
+    assert [boot.attrib["dev"] for boot in built(a_spec()).iterfind("os/boot")] == ["hd"]
+
+
 def test_a_nic_without_a_bridge_is_isolated() -> None:
     bridged, isolated = built(a_spec()), built(a_spec(nics=(replace(NIC, bridge=None),)))
 

@@ -17,7 +17,7 @@ from mainstay_agent.driver import GuestChanged
 from mainstay_agent.drivers.libvirt.connection import Connection
 from mainstay_agent.drivers.libvirt.driver import LibvirtDriver
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
-from mainstay_proto.messages import GuestState, NicSpec, RunState, StopCause
+from mainstay_proto.messages import DiskSpec, GuestState, NicSpec, RunState, StopCause
 from mainstay_runtime.clock import SystemClock
 from tests.agent.conformance.stand import (
     SOON_SECONDS,
@@ -132,6 +132,17 @@ async def test_a_guest_that_obeys_a_reboot_boots_again(qemu: QemuStand) -> None:
     assert outcome.done
     await eventually(has_booted_twice)
     assert await state_of(qemu, spec.vm_id) is GuestState.RUNNING
+
+
+async def test_a_medium_in_the_drive_is_read_by_two_guests_at_once(qemu: QemuStand, tmp_path: Path) -> None:
+    iso = tmp_path / "rescue.iso"
+    iso.write_bytes(bytes(1 << 20))
+    medium = DiskSpec(volume_id="iso", pool_id="pool", path=str(iso), format="raw", read_only=True)
+
+    for spec in (qemu.spec(), qemu.spec()):
+        outcome = await qemu.driver.start(qemu.host_id, replace(spec, disks=(*spec.disks, medium)), SOON_SECONDS)
+
+        assert outcome.done, outcome
 
 
 # --- starts that cannot be ---

@@ -9,11 +9,13 @@ import pytest
 
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId
 from mainstay_controller.domain.states import AllocationState, JobState, VmState, VolumeState
+from mainstay_controller.fleet.guest_spec import disks
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
 from mainstay_controller.operations.orders.choose_host import Wish
+from mainstay_controller.operations.orders.start_orders import belongings, guest_order
 from mainstay_controller.operations.vms import deploy_vm
-from mainstay_controller.store.port import LIVE
-from tests.kit.small_cloud import ANN, OFFERING, POD, ZONE, Here, a_cloud
+from mainstay_controller.store.port import LIVE, eq
+from tests.kit.small_cloud import ANN, OFFERING, POD, TEMPLATE, ZONE, Here, a_cloud
 from tests.kit.told_hosts import Deaf, Say, Silence, failed, refused
 from tests.kit.wishes import a_new_vm
 
@@ -179,3 +181,40 @@ async def test_a_disabled_zone_takes_the_root_administrator_s_vms_alone() -> Non
         job = await here.run(await deploy_vm.begin(a_new_vm(wish=by_root), ANN, here.cloud))
 
         assert job.state is JobState.SUCCEEDED
+
+
+async def an_iso(here: Here, **changes: object) -> TemplateId:
+    known = await here.cloud.store.templates.by_id(TEMPLATE)
+    iso = replace(known, id=TemplateId("iso"), name="installer", url="file:///images/installer.iso", **changes)  # type: ignore[arg-type]
+    return (await here.cloud.store.templates.add(replace(iso, is_iso=True, format="ISO"))).id
+
+
+async def test_from_an_iso_a_guest_boots_with_a_blank_disk_beside_it() -> None:
+    async with a_cloud() as here:
+        asked = a_new_vm(template_id=await an_iso(here), data_disk_gib=5)
+
+        job = await here.run(await deploy_vm.begin(asked, ANN, here.cloud))
+
+        vm = await here.vm(job.instance_id)
+        [root] = await here.cloud.store.volumes.find(eq("vm_id", vm.id))
+        assert (vm.state, vm.iso_id) == (VmState.RUNNING, "iso")
+        assert (root.type, root.format, root.size_bytes) == ("ROOT", "qcow2", 5 << 30)
+        disk, medium = disks(guest_order(vm, await belongings(vm, here.cloud.store), here.cloud))
+        assert (disk.backing_path, disk.read_only) == (None, False)
+        assert (medium.path, medium.read_only) == ("/images/installer.iso", True)
+
+
+@pytest.mark.parametrize(
+    ("wish", "iso", "field"),
+    [({}, {}, "diskofferingid"), ({"data_disk_gib": 5}, {"bootable": False}, "templateid")],
+)
+async def test_an_iso_needs_a_size_for_its_disk_and_must_be_bootable(
+    wish: dict[str, int], iso: dict[str, bool], field: str
+) -> None:
+    async with a_cloud() as here:
+        asked = a_new_vm(template_id=await an_iso(here, **iso), **wish)
+
+        with pytest.raises(InvalidParameter) as refused:
+            await deploy_vm.begin(asked, ANN, here.cloud)
+
+        assert refused.value.field == field

@@ -140,7 +140,8 @@ def _add_machine(domain: ET.Element, spec: GuestSpec, habitat: Habitat) -> None:
     machine = ET.SubElement(domain, "os")
     _text(machine, "type", "hvm", arch="x86_64", machine="q35")
     if spec.kernel is None:
-        ET.SubElement(machine, "boot", dev="hd")
+        for device in ("cdrom", "hd") if any(disk.read_only for disk in spec.disks) else ("hd",):
+            ET.SubElement(machine, "boot", dev=device)
     else:
         _text(machine, "kernel", spec.kernel.kernel)
         _text(machine, "initrd", spec.kernel.initrd)
@@ -170,7 +171,7 @@ def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None
         _text(devices, "emulator", habitat.emulator)
     counts: dict[str, int] = {}
     for disk in spec.disks:
-        prefix = DISK_PREFIXES[disk.bus]
+        prefix = DISK_PREFIXES[_bus(disk)]
         devices.append(_disk(disk, _device_name(prefix, counts.get(prefix, 0))))
         counts[prefix] = counts.get(prefix, 0) + 1
     devices.extend(_nic(nic) for nic in spec.nics)
@@ -186,8 +187,8 @@ def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None
 
 
 def _disk(disk: DiskSpec, device_name: str) -> ET.Element:
-    """No <shareable/>: QEMU's own image locks stay on, as the second wall behind lease and epoch."""
-    element = ET.Element("disk", type="file", device="disk")
+    """No <shareable/>: QEMU's own image locks stay on, as the second wall behind lease and epoch.  What is read only is a medium in a drive."""
+    element = ET.Element("disk", type="file", device="cdrom" if disk.read_only else "disk")
     # Threads and not native: on a hung filesystem a native request can stop QEMU's main loop, and its monitor with it.
     ET.SubElement(
         element,
@@ -200,10 +201,15 @@ def _disk(disk: DiskSpec, device_name: str) -> ET.Element:
         rerror_policy="stop",
     )
     ET.SubElement(element, "source", file=disk.path)
-    ET.SubElement(element, "target", dev=device_name, bus=disk.bus)
+    ET.SubElement(element, "target", dev=device_name, bus=_bus(disk))
     if disk.read_only:
         ET.SubElement(element, "readonly")
     return element
+
+
+def _bus(disk: DiskSpec) -> str:
+    """There is no virtio drive for media."""
+    return "sata" if disk.read_only and disk.bus == "virtio" else disk.bus
 
 
 def _device_name(prefix: str, number: int) -> str:

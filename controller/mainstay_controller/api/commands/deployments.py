@@ -41,7 +41,7 @@ from mainstay_controller.store.port import eq
 class DeployVirtualMachine:
     zone_id: Annotated[ZoneId, "the ID of the zone"]
     service_offering_id: Annotated[OfferingId, "the ID of the service offering"]
-    template_id: Annotated[TemplateId, "the ID of the template"]
+    template_id: Annotated[TemplateId, "the ID of the template, or of an ISO to boot from"]
     name: Annotated[str, "the host name of the virtual machine"] = ""
     display_name: Annotated[str, "the name shown for it"] = ""
     hypervisor: Annotated[str, "the hypervisor it is for"] = ""
@@ -58,7 +58,9 @@ class DeployVirtualMachine:
     ] = ()
     ip_address: Annotated[str, "the address it is given in the first network"] = ""
     root_disk_size: Annotated[int | None, "the size of the root disk in GiB"] = None
-    disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering of a data disk"] = None
+    disk_offering_id: Annotated[
+        DiskOfferingId | None, "the ID of the disk offering of a data disk; of the root disk with an ISO"
+    ] = None
     size: Annotated[int | None, "the size of a data disk in GiB, where its offering has none"] = None
     user_data: Annotated[str, "user data, in Base64", Length(32768)] = ""
     key_pair: Annotated[str, "the name of an SSH key pair"] = ""

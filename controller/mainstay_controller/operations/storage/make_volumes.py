@@ -17,6 +17,9 @@ from mainstay_controller.operations.orders.start_orders import Belongings, belon
 from mainstay_controller.operations.storage.upload_volume import forget_image
 from mainstay_controller.store.port import LIVE, Store, eq
 
+BLANK_FORMAT = "qcow2"
+"""Of a disk that is made from nothing."""
+
 
 class VolumeNotMade(OperationError):
     """The host could not make a volume; nothing is left of it there."""
@@ -41,6 +44,11 @@ async def make_volumes(vm: Vm, host: Host, run: JobRun, *, may_have_been_sent: b
         if volume.state is VolumeState.CREATING and volume.pool_id is not None:
             image = image_path(await _template_of(volume, owns, run.cloud.store))
             await _make(volume, owns.pools[volume.pool_id], image, vm, host, run, may_have_been_sent)
+
+
+def format_from(template: Template) -> str:
+    """Of a root disk: its template's; an ISO leaves it blank."""
+    return BLANK_FORMAT if template.is_iso else template.format.lower()
 
 
 async def _template_of(volume: Volume, owns: Belongings, store: Store) -> Template | None:

@@ -47,7 +47,7 @@ from mainstay_controller.operations.networking.addresses import a_nic
 from mainstay_controller.operations.networking.networks import nic_in
 from mainstay_controller.operations.orders.choose_host import Wish
 from mainstay_controller.operations.orders.screen_passwords import fresh_screen_password
-from mainstay_controller.operations.storage.make_volumes import remove_volumes
+from mainstay_controller.operations.storage.make_volumes import format_from, remove_volumes
 from mainstay_controller.operations.storage.upload_volume import IMAGE_TYPE
 from mainstay_controller.operations.vms.guest_passwords import with_password
 from mainstay_controller.operations.vms.start_vm import (
@@ -164,7 +164,7 @@ async def checked(new: NewVm, cloud: Cloud) -> Checked:
         a_host_label("name", new.name)
     if new.display_name:
         a_name("displayname", new.display_name)
-    least = -(-template.size_bytes // GIB) or 1
+    least = 1 if template.is_iso else -(-template.size_bytes // GIB) or 1
     if new.root_disk_gib is not None:
         a_number("rootdisksize", new.root_disk_gib, least=least, most=DISK_GIB_MAX, unit="GiB")
     if new.data_disk_gib is not None:
@@ -185,8 +185,12 @@ async def _template(new: NewVm, zone: Zone, store: Store) -> Template:
     template = await living_template(new.template_id, store)
     if template.type == IMAGE_TYPE:
         raise InvalidParameter("templateid", f"{template.name} is the image of a data disk")
-    if template.is_iso:
-        raise InvalidParameter("templateid", f"{template.name} is an ISO: deploy from a template and attach it")
+    if template.is_iso and not template.bootable:
+        raise InvalidParameter(
+            "templateid", f"ISO {template.name} is not bootable: deploy from a template and attach it"
+        )
+    if template.is_iso and not (new.data_disk_gib or new.root_disk_gib):
+        raise InvalidParameter("diskofferingid", f"{template.name} is an ISO: say how large the disk shall be")
     if not template.is_ready:
         raise InvalidParameter("templateid", f"template {template.name} is not ready: {template.status or 'no image'}")
     if template.zone_id not in (None, zone.id):
@@ -261,6 +265,7 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         zone_id=found.zone.id,
         service_offering_id=offering.id,
         template_id=found.template.id,
+        iso_id=found.template.id if found.template.is_iso else None,
         display_name=new.display_name or name,
         instance_name=f"i-{vm_id[:8]}-VM",
         hypervisor=found.template.hypervisor,
@@ -293,8 +298,12 @@ def _volumes(vm: Vm, new: NewVm, template: Template, cloud: Cloud) -> list[Volum
         vm_id=vm.id,
         template_id=template.id,
         size_bytes=root_bytes,
-        format=template.format.lower(),
+        format=format_from(template),
     )
+    if (
+        template.is_iso and new.data_disk_gib is not None
+    ):  # it brings no disk: the offering is the root disk's, as in CloudStack
+        return [replace(root, disk_offering_id=new.data_disk_offering_id, size_bytes=new.data_disk_gib * GIB)]
     if new.data_disk_gib is None:
         return [root]
     data = replace(

@@ -15,7 +15,7 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.living import living_template
 from mainstay_controller.operations.orders.choose_host import Wish
-from mainstay_controller.operations.storage.make_volumes import remove_file
+from mainstay_controller.operations.storage.make_volumes import format_from, remove_file
 from mainstay_controller.operations.vms.start_vm import bring_up, want_running
 from mainstay_controller.operations.vms.stop_vm import bring_down
 from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
@@ -72,7 +72,7 @@ async def _throw_away(vm: Vm, template: Template, run: JobRun) -> None:
         state=VolumeState.ALLOCATED,
         template_id=template.id,
         size_bytes=max(root.size_bytes, template.size_bytes),
-        format=template.format.lower(),
+        format=format_from(template),
     )
     async with store.transaction() as books:
         await books.volumes.swap(root, anew)
