@@ -77,6 +77,7 @@ class RecordingFleet:
         self.hellos: list[Hello] = []
         self.heard: list[Up] = []
         self.ended: list[str] = []
+        self.twins = 0
         self.sessions: list[AgentSession] = []
 
     async def opened(self, hello: Hello, peer: PeerIdentity, session: AgentSession) -> Welcome | Refused:
@@ -89,6 +90,9 @@ class RecordingFleet:
 
     async def closed(self, session: AgentSession, reason: str) -> None:
         self.ended.append(reason)
+
+    async def twinned(self, session: AgentSession) -> None:
+        self.twins += 1
 
 
 class RecordingDuties:

@@ -377,6 +377,10 @@ class Fleet(Verbs):
     async def closed(self, session: AgentSession, reason: str) -> None:
         self._part(session, Contact.LOST, self._clock.monotonic())
 
+    async def twinned(self, session: AgentSession) -> None:
+        for host_id in session.hosts:
+            self.inbox.about(HostId(host_id)).has_a_twin = True
+
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _order(self, host_id: HostId, order: m.Order, command_id: str, deadline_seconds: float) -> Outcome:

@@ -31,6 +31,7 @@ class News:
     host_id: HostId
     condition_changed: bool = False  # its first beat, its leases, its hypervisor
     parted: Contact | None = None  # how the last session ended, if one did
+    has_a_twin: bool = False  # somebody else came with its agent's identity
     notes: deque[GuestNote] = field(default_factory=lambda: deque(maxlen=NOTES_MAX))
 
 
@@ -63,6 +64,7 @@ class Inbox:
     def _put_back(self, news: News) -> None:
         fresher = self.about(news.host_id)
         fresher.condition_changed = fresher.condition_changed or news.condition_changed
+        fresher.has_a_twin = fresher.has_a_twin or news.has_a_twin
         fresher.parted = fresher.parted or news.parted
         fresher.notes.extendleft(reversed(news.notes))
 

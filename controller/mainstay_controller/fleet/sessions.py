@@ -43,3 +43,6 @@ class SessionSink(Protocol):
         Quick: while it runs this agent's next message waits."""
 
     async def closed(self, session: AgentSession, reason: str) -> None: ...
+
+    async def twinned(self, session: AgentSession) -> None:
+        """Somebody else came with this living agent's identity and was refused; told again as long as they come."""

@@ -220,6 +220,16 @@ class Settings:
             told="How long a crashed guest's own host may take to restart it before the controller takes it in hand.",
         ),
     ] = 2.0
+    crash_loop_stops: Annotated[
+        int,
+        Tunable(
+            name="mainstay.crash.loop.stops",
+            group=HA,
+            low=2,
+            high=1000,
+            told="So many unexpected stops of one guest with HA within an hour are an alert; it is restarted nevertheless.",
+        ),
+    ] = 5
     ha_tag: Annotated[
         str,
         Tunable(

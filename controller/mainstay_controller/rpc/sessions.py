@@ -66,6 +66,7 @@ class Session:
     pulse_seconds: float = 1.0
     outbox: Outbox[Down] = field(default_factory=Outbox)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    rival_at: float | None = None  # when another came with this identity and was refused
 
     @staticmethod
     def begun_by(hello: Hello, peer: PeerIdentity, clock: Clock) -> Session:
@@ -91,6 +92,13 @@ class Session:
 
     def hears(self) -> None:
         self.heard_at = self.clock.monotonic()
+
+    def has_a_twin(self) -> bool:
+        """Told once of each rival.  An agent that came anew after its line had broken is heard on the old one no more."""
+        if self.rival_at is None or self.heard_at - self.rival_at <= self.beat_seconds:
+            return False
+        self.rival_at = None
+        return True
 
     def lives_for_seconds(self) -> float:
         """How long it still counts as alive if nothing more is heard; negative: it does not."""
@@ -171,6 +179,7 @@ class Sessions:
         while (older := self._live.get(agent_id)) is not None:
             lives_for_seconds = older.lives_for_seconds()
             if lives_for_seconds > 0:
+                older.rival_at = older.rival_at or self._clock.monotonic()
                 raise later(DuplicateSession(), lives_for_seconds)
             older.close("silent, and replaced by a newer session")
             try:
@@ -196,6 +205,8 @@ class Sessions:
 
     async def _hear(self, session: Session, up: Up) -> None:
         session.hears()
+        if session.has_a_twin():
+            await self._sink.twinned(session)
         match up:
             case CommandResult(command_id=id) | GuestEvent(event_id=id):
                 await self._sink.received(session, up)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from mainstay_controller.domain.states import DecisionOutcome, IncidentPhase, VmState
+from mainstay_controller.operations.alerting.close_alerts import close_alerts
+from mainstay_controller.store.port import eq
 from tests.kit.whole_cloud import a_whole_cloud
 
 
@@ -102,3 +107,25 @@ async def test_a_guest_that_stops_while_its_last_recovery_is_being_closed_is_not
         vm = await site.row("v1")
         assert (vm.state, vm.host_id) == (VmState.STOPPED, None)
         await site.until_closed()
+
+
+async def test_a_guest_that_stops_again_and_again_is_an_alert_until_it_rests() -> None:
+    async with a_whole_cloud(hosts=2) as site:
+        await site.vm("v1", on="h1")
+        loops: list[int] = []
+
+        for _ in range(6):
+            site.world.crash_guest("v1")
+            await site.passes(6)
+            loops.append(len(await site.cloud.store.alerts.find(eq("dedupe_key", "crash-loop:v1"))))
+        await site.until_closed()
+
+        [alert] = await site.cloud.store.alerts.find(eq("dedupe_key", "crash-loop:v1"))
+        assert loops == [0, 0, 0, 0, 1, 1]
+        assert (alert.state, alert.count) == ("Open", 2)
+        assert alert.subject.startswith("VM v1 stopped unexpectedly 6 times within 60 minutes")
+        for incident in await site.incidents():
+            earlier = replace(incident, created=incident.created - timedelta(hours=1))
+            await site.cloud.store.incidents.swap(incident, earlier)
+        await close_alerts(site.cloud)
+        assert (await site.cloud.store.alerts.by_id(alert.id)).state == "Resolved"

@@ -252,6 +252,34 @@ async def test_a_second_session_of_a_living_agent_is_refused_and_told_when_to_co
             assert door.fleet.ended == []
 
 
+async def test_a_living_agent_whose_identity_another_shows_has_a_twin(tmp_path: Path) -> None:
+    async with a_door(tmp_path) as door:
+        async with door.agent() as first, door.line() as second:
+            await second.says(a_hello())
+            assert code_of(await second.hears_the_end()) == "duplicate-session"
+            await first.says(BEAT)
+            early = door.fleet.twins
+            for _ in range(3):
+                await asyncio.sleep(0.6)
+                await first.says(BEAT)
+
+            assert (early, door.fleet.twins) == (0, 1)
+
+
+async def test_an_agent_that_comes_anew_after_its_line_broke_is_no_twin(tmp_path: Path) -> None:
+    async with a_door(tmp_path) as door:
+        async with door.agent():
+            door.exchange.quieten_lines()
+            async with door.line() as early:
+                await early.says(a_hello())
+                assert code_of(await early.hears_the_end()) == "duplicate-session"
+            await asyncio.sleep(2)
+            async with door.agent() as again:
+                await again.says(BEAT)
+
+                assert door.fleet.twins == 0
+
+
 async def test_a_session_that_has_been_silent_gives_way_to_a_newer_one(tmp_path: Path) -> None:
     async with a_door(tmp_path) as door:
         async with door.agent():

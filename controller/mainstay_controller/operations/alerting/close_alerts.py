@@ -15,7 +15,10 @@ from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.alerting import put_away
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.membership import UP
-from mainstay_controller.store.port import LIVE, Stale, Store, any_of, at_most, ne
+from mainstay_controller.store.port import LIVE, Stale, Store, any_of, at_least, at_most, ne
+
+CRASH_LOOP, CRASH_LOOP_SECONDS = "crash-loop", 3600.0
+"""A kind of alert, and over what time stops are counted for it."""
 
 InTrouble = Callable[[Sequence[str], Store], Awaitable[set[str]]]
 
@@ -63,6 +66,12 @@ async def _vms(ids: Sequence[str], store: Store) -> set[str]:
     return {vm.id for vm in vms if vm.wanted_running and vm.state is not VmState.RUNNING}
 
 
+async def _looping_vms(ids: Sequence[str], store: Store) -> set[str]:
+    """Those that stopped not long ago."""
+    since = await store.now() - timedelta(seconds=CRASH_LOOP_SECONDS)
+    return {str(each.vm_id) for each in await store.incidents.find(any_of("vm_id", ids), at_least("created", since))}
+
+
 async def _hosts(ids: Sequence[str], store: Store) -> set[str]:
     """Those that are there: their trouble ends where it is seen to end, or with them."""
     return {host.id for host in await store.hosts.find(any_of("id", ids), LIVE)}
@@ -91,7 +100,9 @@ async def _power_controllers(ids: Sequence[str], store: Store) -> set[str]:
 
 TROUBLES: Mapping[str, InTrouble] = {
     "vm-stopped": _vms,
+    CRASH_LOOP: _looping_vms,
     "host": _hosts,
+    "twin": _hosts,
     "hypervisor": _hosts,
     "watchdog": _hosts,
     "maintenance-stuck": _hosts,

@@ -22,7 +22,7 @@ from mainstay_controller.fleet.news import GuestNote, News
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.operations.change_state import change_host, change_vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.journal import AlertType, Level, about_vm, place_of
+from mainstay_controller.operations.journal import AlertType, Level, about_host, about_vm, place_of
 from mainstay_controller.operations.recovery.casebook import (
     DECISIONS,
     INCIDENTS,
@@ -46,6 +46,8 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
     host = await cloud.rounds.host(news.host_id)
     if news.parted is Contact.LEFT and not cloud.fleet.holds(host.id):
         await _part(host, cloud)
+    if news.has_a_twin:
+        await _tell_of_twin(host, cloud)
     for note in news.notes:
         if note.restarted_locally:
             await record_local_restart(host, note, cloud)
@@ -197,6 +199,16 @@ async def _alarm(text: str, key: str, host: Host, cloud: Cloud) -> None:
     log.warning(text)
     async with cloud.store.transaction() as store:
         await cloud.journal.alert(store, AlertType.SYNC, text, dedupe_key=key, place=place_of(host))
+
+
+async def _tell_of_twin(host: Host, cloud: Cloud) -> None:
+    """Once as an event; as an alert that counts, until an operator says that it is over."""
+    text = f"Another agent comes with the identity of host {host.name} and is turned away: a copy of its state is in use somewhere"
+    async with cloud.store.transaction() as store:
+        key = f"twin:{host.id}"
+        alert = await cloud.journal.alert(store, AlertType.HOST, text, dedupe_key=key, place=place_of(host))
+        if alert.count == 1:
+            await cloud.journal.event(store, "HOST.TWIN", text, about_host(host), level=Level.ERROR)
 
 
 # --- restarts by the host itself --------------------------------------------------------------------------------------
