@@ -16,7 +16,7 @@ ROOMS = ("proto", "runtime", "controller", "agent", "systemvm", "cli")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "constants", "core", "base"}
 TO_THREAD_ALLOWED = re.compile(
     r"agent/mainstay_agent/(drivers/\w+/connection|leased(/\w+)?|lease/\w+)\.py$"
-    r"|controller/.*/operations/(tenancy/passwords|storage/downloads)\.py$"
+    r"|controller/.*/operations/(tenancy/passwords|storage/image_files)\.py$"
 )
 LINES_MAX = 600
 VOCABULARIES = {

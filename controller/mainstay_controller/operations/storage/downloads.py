@@ -6,7 +6,6 @@ Limit: a controller that does not have the image store mounted serves nothing of
 
 from __future__ import annotations
 
-import asyncio
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,11 +19,10 @@ from mainstay_controller.domain.records import Download, ImageStore
 from mainstay_controller.domain.states import ENABLED
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceUnavailable
+from mainstay_controller.operations.storage import image_files
 from mainstay_controller.store.port import LIVE, Store, at_most
 
 TOKEN_BYTES = 32
-LOOK_SECONDS_MAX = 10.0
-"""An image store that does not answer for so long is away."""
 ROUTE = "/client/download"
 
 
@@ -102,9 +100,8 @@ async def readable(path: str, name: str, zone_id: ZoneId | None, cloud: Cloud) -
     """With all links followed.  Raises ResourceUnavailable."""
     within = await stores_of(zone_id, cloud.store)
     try:
-        async with asyncio.timeout(LOOK_SECONDS_MAX):
-            found = await asyncio.to_thread(_found_in, Path(path), within)
-    except (OSError, TimeoutError) as error:
+        found = await image_files.found_in(Path(path), within)
+    except OSError as error:
         raise ResourceUnavailable(f"The file of {name} cannot be read here: {error or 'no answer'}") from error
     if found is None:
         raise ResourceUnavailable(
@@ -116,11 +113,6 @@ async def readable(path: str, name: str, zone_id: ZoneId | None, cloud: Cloud) -
 def file_name(subject: Subject) -> str:
     """Of plain letters, whatever the thing is called."""
     return f"{subject.id}{Path(subject.path).suffix}"
-
-
-def _found_in(path: Path, within: list[Path]) -> Path | None:
-    real = path.resolve()
-    return real if real.is_file() and any(real.is_relative_to(place.resolve()) for place in within) else None
 
 
 def _lies_as_files(image_store: ImageStore) -> bool:
@@ -137,20 +129,11 @@ async def _still_stands(row: Download, store: Store) -> bool:
 
 
 async def _is_gone(path: Path) -> bool:
-    """Not where the image store is away: its controller, or a later look, will do it."""
+    """Not where the image store is away: another controller, or a later look, will do it."""
     try:
-        async with asyncio.timeout(LOOK_SECONDS_MAX):
-            return await asyncio.to_thread(_removed, path)
-    except (OSError, TimeoutError):
+        return await image_files.removed(path)
+    except OSError:
         return False
-
-
-def _removed(path: Path) -> bool:
-    if not path.parent.is_dir():
-        return False
-    for each in (path, path.with_name(f"{path.name}.owner")):
-        each.unlink(missing_ok=True)
-    return True
 
 
 def _base(origin: str, cloud: Cloud) -> str:
