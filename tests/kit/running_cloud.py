@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,19 @@ ENDS_WITHIN_SECONDS = 15.0
 PACE = {"boot_seconds": 0.1}
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the simulated world is hurt."""
+
+    url: str
+
+    def hurt(self, verb: str, target: str) -> None:
+        asked = json.dumps({"target": target}).encode()
+        headers = {"Content-Type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/world/{verb}", asked, headers), timeout=10):
+            pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningController:
     """`admin`: username, password, apikey and secretkey of the first administrator."""
@@ -34,7 +48,7 @@ class RunningController:
         return f"{self.url}/client/api"
 
     @contextmanager
-    def agents(self, invitations: Mapping[str, str]) -> Iterator[None]:
+    def agents(self, invitations: Mapping[str, str]) -> Iterator[Desk]:
         """One process with the agents of these hosts, by name."""
         hosts = [
             {"name": name, "ip": f"10.0.0.{number}", "invitation": invitation}
@@ -43,16 +57,30 @@ class RunningController:
         home = self.home / "agents"
         home.mkdir()
         (home / "world.json").write_text(json.dumps({"hosts": hosts, "pace": PACE}))
+        with self._agents_in(home) as desk:
+            yield desk
+
+    @contextmanager
+    def twins(self) -> Iterator[None]:
+        """Another process with a copy of those agents' identities."""
+        home = self.home / "twins"
+        shutil.copytree(self.home / "agents", home, ignore=shutil.ignore_patterns("run"))
+        with self._agents_in(home):
+            yield
+
+    @contextmanager
+    def _agents_in(self, home: Path) -> Iterator[Desk]:
+        desk = f"127.0.0.1:{neighbouring_free_ports(1)}"
         arguments = {
             "driver": "simulated",
             "controllers": f"127.0.0.1:{self.agent_port}",
             "state-dir": str(home),
             "run-dir": str(home / "run"),
             "world": str(home / "world.json"),
-            "desk": f"127.0.0.1:{neighbouring_free_ports(1)}",
+            "desk": desk,
         }
-        with _process("mainstay-agent", arguments, self.home / "agents.log"):
-            yield
+        with _process("mainstay-agent", arguments, home.with_suffix(".log")):
+            yield Desk(f"http://{desk}")
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Which alerts are told of now, and in what words.  Pure.
 
-One trouble is one letter: a dead host and its guests raise many alerts within seconds, so a letter waits until none has come for a while,
-though never longer than `wait_seconds_max`.  An alert is told of once, and again every `again_seconds` while nobody has acknowledged it;
-what is over before its letter goes is not told of."""
+One trouble is one letter: a dead host and its guests raise many alerts, so a letter waits until none has come for a while and no host is being
+investigated whose guests would follow, though never longer than `wait_seconds_max`.  An alert is told of once, and again every
+`again_seconds` while nobody has acknowledged it; what is over before its letter goes is not told of."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Letter:
     text: str
 
 
-def to_tell(alerts: Sequence[Alert], now: datetime, folding: Folding) -> list[Alert]:
-    """The alerts of one letter; none while more of them may be on their way."""
+def to_tell(alerts: Sequence[Alert], now: datetime, folding: Folding, *, may_grow: bool = False) -> list[Alert]:
+    """The alerts of one letter; none while more of them may be on their way.  `may_grow`: a host is under suspicion still."""
     waiting = [alert for alert in alerts if alert.state == OPEN and not alert.archived]
     fresh = [alert for alert in waiting if alert.last_sent is None]
     again = [alert for alert in waiting if alert.last_sent and _seconds(alert.last_sent, now) >= folding.again_seconds]
-    if fresh and not _is_complete([alert.created for alert in fresh], now, folding):
+    if fresh and not _is_complete([alert.created for alert in fresh], now, folding, may_grow):
         return []
     return sorted([*fresh, *again], key=lambda alert: (alert.name != HOST_ALERT, alert.created))
 
@@ -51,8 +51,10 @@ def letter_about(alerts: Sequence[Alert]) -> Letter:
     return Letter(subject=_plain(f"Mainstay: {first.subject}{more}"), text="\n".join(lines) + "\n")
 
 
-def _is_complete(raised: Sequence[datetime], now: datetime, folding: Folding) -> bool:
-    return _seconds(max(raised), now) >= folding.quiet_seconds or _seconds(min(raised), now) >= folding.wait_seconds_max
+def _is_complete(raised: Sequence[datetime], now: datetime, folding: Folding, may_grow: bool) -> bool:
+    if _seconds(min(raised), now) >= folding.wait_seconds_max:
+        return True
+    return not may_grow and _seconds(max(raised), now) >= folding.quiet_seconds
 
 
 def _line(alert: Alert) -> str:

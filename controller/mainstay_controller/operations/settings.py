@@ -659,7 +659,7 @@ class Settings:
             unit="s",
             low=0,
             high=3600,
-            told="A letter goes when no further alert has come for so long: a dead host and its guests are one letter.",
+            told="A letter goes when no further alert has come for so long and no host is being investigated: its guests belong to it.",
         ),
     ] = 30.0
     alert_wait_seconds_max: Annotated[
@@ -679,7 +679,7 @@ class Settings:
             name="mainstay.alert.again",
             group=ALERTS,
             unit="s",
-            low=60,
+            low=1,
             high=31_536_000,
             told="An open alert that nobody acknowledges is told of again after so long.",
         ),

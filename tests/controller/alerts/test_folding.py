@@ -37,6 +37,14 @@ def test_a_dead_host_and_its_fourteen_guests_are_one_letter() -> None:
     assert letter.text.count("\n") == 15
 
 
+def test_while_it_is_not_known_what_became_of_a_host_its_letter_waits_for_its_guests_but_not_for_ever() -> None:
+    suspicion = [an_alert("Host h1 is under suspicion", name="ALERT.COMPUTE.HOST")]
+
+    assert to_tell(suspicion, after(119), FOLDING, may_grow=True) == []
+    assert to_tell(suspicion, after(31), FOLDING, may_grow=False) == suspicion
+    assert to_tell(suspicion, after(120), FOLDING, may_grow=True) == suspicion
+
+
 def test_a_trouble_that_never_pauses_is_told_of_nevertheless() -> None:
     alerts = [an_alert(f"VM vm{second} stopped", at=second) for second in range(120)]
 

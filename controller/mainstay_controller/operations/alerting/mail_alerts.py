@@ -11,11 +11,12 @@ from datetime import datetime
 
 from mainstay_controller.domain.alerts import OPEN, Folding, Letter, letter_about, to_tell
 from mainstay_controller.domain.records import Alert
+from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.alerting.post import has_an_address
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceUnavailable
 from mainstay_controller.operations.settings import Settings
-from mainstay_controller.store.port import Stale, eq, greater
+from mainstay_controller.store.port import Stale, Store, any_of, eq, greater
 
 Send = Callable[[Letter, datetime, Settings], Awaitable[None]]
 TRIES = 5
@@ -27,7 +28,8 @@ async def mail_alerts(send: Send, cloud: Cloud) -> None:
         return
     now = cloud.clock.now()
     waiting = await cloud.store.alerts.find(eq("state", OPEN), eq("archived", False))
-    if alerts := to_tell(waiting, now, _folding(cloud.settings)):
+    may_grow = bool(waiting) and await _a_host_is_under_suspicion(cloud.store)
+    if alerts := to_tell(waiting, now, _folding(cloud.settings), may_grow=may_grow):
         await send(letter_about(alerts), now, cloud.settings)
         for alert in alerts:
             await _remember_told(alert, now, cloud)
@@ -45,6 +47,12 @@ async def _is_ours_to_write(cloud: Cloud) -> bool:
     now = await cloud.store.now()
     living = await cloud.store.controllers.find(greater("expires", now))
     return min((row.id for row in living), default=cloud.me.id) == cloud.me.id
+
+
+async def _a_host_is_under_suspicion(store: Store) -> bool:
+    """What its silence means is not known yet; once it is, the alerts of its guests are there with the proof."""
+    unknown = any_of("phase", [IncidentPhase.SUSPECTED, IncidentPhase.INVESTIGATING, IncidentPhase.FENCING])
+    return await store.incidents.count(unknown, eq("vm_id", None)) > 0
 
 
 async def _remember_told(alert: Alert, now: datetime, cloud: Cloud) -> None:
