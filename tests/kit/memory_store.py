@@ -105,8 +105,11 @@ class MemoryRepository(Generic[T]):
         self, *where: Where, order_by: str = "created", descending: bool = False, limit: int | None = None
     ) -> list[T]:
         await self._store.touch(f"find {self._name}")
-        found = [row for row in self._table.values() if all(holds(row, condition) for condition in where)]
-        found.sort(key=lambda row: (sort_key(getattr(row, order_by)), row.id), reverse=descending)  # type: ignore[attr-defined]
+        found = list(self._table.values())
+        for condition in where:
+            found = [row for row in found if holds(row, condition)]
+        if len(found) > 1:
+            found.sort(key=lambda row: (sort_key(getattr(row, order_by)), row.id), reverse=descending)  # type: ignore[attr-defined]
         return found[:limit]
 
     async def page(

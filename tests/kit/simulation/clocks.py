@@ -4,7 +4,7 @@ The rate error is relative and constant for a run; what the protocol allows is r
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 from tests.kit.simulation.loop import sim_loop
@@ -27,25 +27,13 @@ class MachineClock:
         return BEGINNING + timedelta(seconds=self.monotonic() - self._began + self.wall_error_seconds)
 
     async def sleep(self, seconds: float) -> None:
-        await pause(seconds / self.rate)
+        await self._loop.resolved_after(seconds / self.rate)
 
     def true_seconds(self, seconds: float) -> float:
         """What this clock calls `seconds`, in true ones."""
         return seconds / self.rate
 
 
-async def pause(seconds: float) -> None:
+def pause(seconds: float) -> Awaitable[None]:
     """asyncio.sleep without what it does for debugging."""
-    loop = sim_loop()
-    done = loop.create_future()
-    handle = loop.call_at(loop._virtual_now + max(0.0, seconds), _wake, done)
-    try:
-        await done
-    except asyncio.CancelledError:
-        handle.cancel()
-        raise
-
-
-def _wake(done: object) -> None:
-    if not done.done():  # type: ignore[attr-defined]
-        done.set_result(None)  # type: ignore[attr-defined]
+    return sim_loop().resolved_after(seconds)

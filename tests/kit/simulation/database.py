@@ -55,24 +55,24 @@ class SimulatedStore(MemoryStore):
     async def touch(self, what: str) -> None:
         if not is_of_the_living():
             raise Unreachable("this process is dead")
+        chance, seconds, is_away = self._database.chance, 0.0, False
         for trouble in self._troubles:
-            self._come_closer_to_death(trouble)
-        chance = self._database.chance
-        seconds = sum(
-            chance.uniform(0, trouble.latency_seconds) for trouble in self._troubles if trouble.latency_seconds
-        )
-        if any(trouble.away for trouble in self._troubles):
+            if trouble.fatal_call:
+                self._come_closer_to_death(trouble)
+            if trouble.latency_seconds:
+                seconds += chance.uniform(0, trouble.latency_seconds)
+            is_away = is_away or trouble.away
+        if is_away:
             await pause(ANSWER_SECONDS)
             raise Unreachable("the database does not answer")
         if seconds or chance.random() < WAIT_CHANCE:
             await pause(seconds or chance.uniform(0, WAIT_SECONDS))
 
     def _come_closer_to_death(self, trouble: Trouble) -> None:
-        if trouble.fatal_call:
-            trouble.fatal_call -= 1
-            if not trouble.fatal_call:
-                trouble.die()
-                raise Unreachable("this process is dead")
+        trouble.fatal_call -= 1
+        if not trouble.fatal_call:
+            trouble.die()
+            raise Unreachable("this process is dead")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
