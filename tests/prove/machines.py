@@ -300,4 +300,6 @@ def _canonical_observer(observer: Observer) -> Observer:
         (slot, replace(watch, owner=replace(watch.owner, sequence=0), since=max(watch.since, -patience)))
         for slot, watch in observer.watches
     )
-    return replace(observer, watches=watches, sightings=(), scanned_at=_at_least(observer.scanned_at, -gap - 1))
+    return replace(
+        observer, watches=watches, verdicts=frozenset(), doubted=(), scanned_at=_at_least(observer.scanned_at, -gap - 1)
+    )

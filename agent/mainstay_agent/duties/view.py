@@ -39,6 +39,7 @@ class View:
         self._fenced: dict[str, int] = {}
         self._told = dict(self._sighted)
         self._dirty: set[str] = set()
+        self._digest: int | None = None
 
     def told(self) -> tuple[GuestReport, ...]:
         return tuple(self._told.values())
@@ -47,7 +48,9 @@ class View:
         return self._told.get(vm_id)
 
     def digest(self) -> int:
-        return digest_of(self._told.values())
+        if self._digest is None:
+            self._digest = digest_of(self._told.values())
+        return self._digest
 
     def now(self) -> int:
         """A mark for `sight_all`: take it before the hypervisor is asked."""
@@ -99,6 +102,8 @@ class View:
                 reports.append(now)
                 if not _merely_adopted(before, now):
                     news.append(now)
+        if reports or removed:
+            self._digest = None
         self._dirty.clear()
         return Changes(news=tuple(news), reports=tuple(reports), removed=removed)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mainstay_agent.lease import bounds
 from mainstay_agent.lease.area import (
@@ -30,6 +31,7 @@ from mainstay_agent.lease.slots import OwnerSector, Slot, SlotState
 from mainstay_agent.lease.tenure import Claim, Condemned, Tenure, Why
 from mainstay_proto.messages import HoldGrant, LeaseProfile, PoolLease, PoolMount
 from mainstay_runtime.errors import BadInput
+from mainstay_runtime.values import replace
 
 PETS_PER_TIMEOUT = 4
 
@@ -72,9 +74,8 @@ Action = Pet | WriteSlot | KillGuests | Tell
 Step = tuple["Keeper", tuple[Action, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A valid lease as it was last told of."""
+class Held(NamedTuple):
+    """A valid lease as it was last told of; compared at every step."""
 
     pool_id: str
     generation: int
@@ -96,7 +97,10 @@ class Keeper:
     # --- what is so -------------------------------------------------------------------------------------------------------
 
     def tenure(self, pool_id: str) -> Tenure | None:
-        return next((tenure for tenure in self.tenures if tenure.pool_id == pool_id), None)
+        for tenure in self.tenures:
+            if tenure.pool_id == pool_id:
+                return tenure
+        return None
 
     def leases(self, now: float) -> tuple[PoolLease, ...]:
         return tuple(tenure.report(self.profile, now) for tenure in self.tenures)
@@ -111,9 +115,8 @@ class Keeper:
     def wake_at(self) -> float:
         """When `tick` will next have something to do, if nothing else comes."""
         pet_at = -math.inf if self.petted_at is None else self.petted_at + self._pet_period
-        used = frozenset(pool_id for entry in self.ledger.entries for pool_id in entry.pools)
-        ends = (tenure.ends_at(self.profile, is_used=tenure.pool_id in used) for tenure in self.tenures)
-        return min((pet_at, *ends))
+        ends = [tenure.ends_at(self.profile, is_used=self.ledger.uses(tenure.pool_id)) for tenure in self.tenures]
+        return min(pet_at, *ends) if ends else pet_at
 
     def restarted(self) -> Keeper:
         """What a new process of the same boot goes on with: what may run and until when, but nothing held until storage says so again."""
@@ -264,9 +267,8 @@ class Keeper:
         keeper = self._judged(now)
         if deed is not None:
             keeper = deed(keeper)._judged(now)
-        held = tuple(
-            _held(tenure, self.profile, now) for tenure in keeper.tenures if tenure.is_valid(self.profile, now)
-        )
+        profile = self.profile
+        held = tuple([_held(tenure, profile, now) for tenure in keeper.tenures if tenure.is_valid(profile, now)])
         if held == self.told:
             return keeper, keeper._kills()
         return replace(keeper, told=held), (*keeper._kills(), *keeper._lease_changes(self.told, held, now))
@@ -280,7 +282,7 @@ class Keeper:
         return keeper
 
     def _judged_tenure(self, tenure: Tenure, now: float) -> Tenure:
-        is_used = bool(self.ledger.on_pool(tenure.pool_id))
+        is_used = self.ledger.uses(tenure.pool_id)
         if tenure.condemned is not None:
             return tenure if is_used else tenure.drained(self.profile, now)
         is_over = tenure.is_doomed(self.profile, now) if is_used else tenure.is_over(now)
@@ -289,7 +291,7 @@ class Keeper:
     def _petted(self, now: float) -> Step:
         if self.petted_at is not None and now - self.petted_at < self._pet_period:
             return self, ()
-        used = (tenure for tenure in self.tenures if self.ledger.on_pool(tenure.pool_id))
+        used = (tenure for tenure in self.tenures if self.ledger.uses(tenure.pool_id))
         if not all(tenure.lets_pet(self.profile, now) for tenure in used):
             return self, ()
         return replace(self, petted_at=now), (Pet(timeout_seconds=self.profile.watchdog_seconds),)
@@ -297,7 +299,7 @@ class Keeper:
     def _asking(self, now: float) -> Step:
         keeper, questions = self, []
         for tenure in self.tenures:
-            if self.ledger.on_pool(tenure.pool_id) and tenure.needs_hold(self.profile, now):
+            if self.ledger.uses(tenure.pool_id) and tenure.needs_hold(self.profile, now):
                 # From the clock, so that an answer to a question of an earlier process answers none of ours.
                 request_id = max(keeper.last_request_id + 1, int(now * 1000))
                 keeper = replace(keeper._with(tenure.asked(request_id, now)), last_request_id=request_id)
@@ -322,8 +324,9 @@ class Keeper:
         return tuple(told)
 
     def _kills(self) -> tuple[Action, ...]:
-        shots = ((each.pool_id, self.ledger.on_pool(each.pool_id)) for each in self.tenures if each.condemned)
-        return tuple(KillGuests(pool_id=pool_id, entries=entries) for pool_id, entries in shots if entries)
+        condemned = [each.pool_id for each in self.tenures if each.condemned is not None]
+        shots = [(pool_id, self.ledger.on_pool(pool_id)) for pool_id in condemned]
+        return tuple([KillGuests(pool_id=pool_id, entries=entries) for pool_id, entries in shots if entries])
 
     def _lease_changes(self, before: tuple[Held, ...], after: tuple[Held, ...], now: float) -> tuple[Action, ...]:
         """What became valid or is held otherwise, and what is valid no more."""
@@ -359,7 +362,7 @@ class Keeper:
         return self if changed is tenure else self._with(changed)
 
     def _with(self, tenure: Tenure) -> Keeper:
-        tenures = tuple(tenure if each.pool_id == tenure.pool_id else each for each in self.tenures)
+        tenures = tuple([tenure if each.pool_id == tenure.pool_id else each for each in self.tenures])
         return replace(self, tenures=tenures)
 
     @property

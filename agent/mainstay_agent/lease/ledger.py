@@ -35,6 +35,13 @@ class Ledger:
     def order(self, vm_id: str) -> Order | None:
         return next((order for order in self.orders if order.vm_id == vm_id), None)
 
+    def uses(self, pool_id: str) -> bool:
+        """Does any guest stand on it?"""
+        for entry in self.entries:
+            if pool_id in entry.pools:
+                return True
+        return False
+
     def on_pool(self, pool_id: str) -> tuple[LedgerEntry, ...]:
         return tuple(entry for entry in self.entries if pool_id in entry.pools)
 

@@ -22,7 +22,7 @@ from mainstay_agent.lease.area import (
 )
 from mainstay_agent.lease.feed import AreaFeed
 from mainstay_agent.lease.keeper import Keeper, KillGuests, Pet, Step, Tell, WriteSlot
-from mainstay_agent.lease.observer import Observer, Scan, own_view
+from mainstay_agent.lease.observer import Observer, Scan, own_view, verdict_in
 from mainstay_agent.lease.ports import GuestKiller, Memory, Remembered, SlotStore, Watchdog
 from mainstay_agent.lease.slots import BLANK, PoisonSector, Slot
 from mainstay_agent.lease.tenure import Tenure
@@ -258,10 +258,11 @@ class LocalLeaseArea:
         return Scan(begun_at=begun_at, ended_at=ended_at, slots=slots, own=own_view(tenure, now_held.sequence))
 
     def _conclude(self, observer: Observer) -> None:
-        before = self._observers[observer.pool_id]
+        known = self._observers[observer.pool_id].verdicts
         self._observers[observer.pool_id] = observer
-        known = {_verdict(sighting) for sighting in before.sightings}
-        changed = tuple(sighting for sighting in observer.sightings if _verdict(sighting) not in known)
+        if observer.verdicts <= known:
+            return
+        changed = tuple(sighting for sighting in observer.sightings if verdict_in(sighting) not in known)
         if changed:
             self._tell(SightingsChanged(sightings=changed))
 
@@ -318,6 +319,8 @@ class LocalLeaseArea:
             self._remember(self._keeper)
         except OSError as error:
             self.warn("memory", f"a restart of this process would know less than it should: {error}")
+        if not actions:
+            return ()
         for action in actions:
             match action:
                 case Pet():
@@ -359,9 +362,3 @@ class LocalLeaseArea:
     def _tell(self, event: AreaEvent) -> None:
         log.info("lease area tells", told=str(event))
         self._feed.tell(event)
-
-
-def _verdict(sighting: SlotSighting) -> tuple[str, str, int, bool, bool, bool]:
-    """What of a sighting is worth telling when it changes: not that a living host moved on."""
-    seen = sighting
-    return (seen.host_id, seen.boot_id, seen.generation, seen.dead, seen.released, seen.witness_sound)

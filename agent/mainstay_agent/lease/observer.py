@@ -8,13 +8,14 @@ The limit: `dead` means dead by the channel of storage.  Whoever granted that ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mainstay_agent.lease import bounds
 from mainstay_agent.lease.slots import BLANK, OwnerSector, Slot, SlotState
 from mainstay_agent.lease.tenure import Tenure
 from mainstay_proto.messages import LeaseProfile, SlotSighting
+from mainstay_runtime.values import replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,17 @@ class Scan:
     own: OwnView | None
 
 
+Verdict = tuple[str, str, int, bool, bool, bool]
+"""What of a sighting is worth telling when it changes: not that a living host moved on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """One value of one slot, and since when it has been there for all we know."""
 
     owner: OwnerSector
     since: float
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,31 +58,56 @@ class Observer:
     profile: LeaseProfile
     names: tuple[tuple[int, str], ...] = ()  # slot, host: the other hosts, as the controller numbered them
     watches: tuple[tuple[int, Watch], ...] = ()
-    sightings: tuple[SlotSighting, ...] = ()
+    verdicts: frozenset[Verdict] = frozenset()
+    doubted: tuple[SlotSighting, ...] = ()  # what was seen before the last scan, which failed or was not to be trusted
     scanned_at: float | None = None  # begin of the last sound scan
 
     def scanned(self, scan: Scan) -> Observer:
         if not self._is_sound(scan):
             return self.blinded()
         watches: list[tuple[int, Watch]] = []
-        sightings: list[SlotSighting] = []
         remembered = dict(self._remembered(scan))
         for number, host_id in self.names:
             slot = scan.slots.get(number, BLANK)
-            if slot.owner is None or slot.owner.host_id != host_id:
-                continue
-            watch = remembered.get(number)
-            if watch is None or watch.owner != slot.owner:
-                watch = Watch(owner=slot.owner, since=scan.ended_at)
-            watches.append((number, watch))
-            sightings.append(self._sighting(slot, watch, scan.begun_at))
-        return replace(self, watches=tuple(watches), sightings=tuple(sightings), scanned_at=scan.begun_at)
+            if slot.owner is not None and slot.owner.host_id == host_id:
+                watches.append((number, _watched(slot, slot.owner, remembered.get(number), scan.ended_at)))
+        return replace(
+            self,
+            watches=tuple(watches),
+            verdicts=self._verdicts(watches, scan.begun_at),
+            doubted=(),
+            scanned_at=scan.begun_at,
+        )
+
+    def _verdicts(self, watches: Sequence[tuple[int, Watch]], now: float) -> frozenset[Verdict]:
+        our_patience = bounds.dead_after(self.profile)
+        verdicts = []
+        for _number, watch in watches:
+            owner = watch.owner
+            dead = now - watch.since >= _patience(our_patience, owner)
+            verdicts.append((owner.host_id, owner.boot_id, owner.generation, dead, watch.released, True))
+        return frozenset(verdicts)
+
+    @property
+    def sightings(self) -> tuple[SlotSighting, ...]:
+        """What the last scan showed."""
+        scanned_at = self.scanned_at
+        if scanned_at is None:
+            return self.doubted
+        return tuple(self._sighting(watch, scanned_at) for _number, watch in self.watches)
 
     def blinded(self) -> Observer:
         """A scan failed, or was not to be trusted: every window begins anew."""
-        if not self.watches and self.scanned_at is None:
+        if self.scanned_at is None:
             return self
-        return replace(self, watches=(), sightings=self._doubted(), scanned_at=None)
+        doubted = self._doubted()
+        return replace(
+            self,
+            watches=(),
+            verdicts=frozenset(verdict_in(each) for each in doubted),
+            doubted=doubted,
+            scanned_at=None,
+        )
 
     def told(self, now: float) -> tuple[SlotSighting, ...]:
         """To whoever asks now.  A scan that storage does not answer never ends: what was seen before it is no answer to a question of today."""
@@ -92,11 +123,9 @@ class Observer:
 
     def verdict_due_after(self, now: float) -> float | None:
         """When a slot that stays unmoved would next be declared dead: a scan then spares the wait for the next poll."""
-        due = [watch.since + self._patience(watch.owner) for _number, watch in self.watches]
-        return min((moment for moment in due if moment > now), default=None)
-
-    def _patience(self, owner: OwnerSector) -> float:
-        return max(bounds.dead_after(self.profile), owner.dead_after_milliseconds / 1000)
+        our_patience = bounds.dead_after(self.profile)
+        due = [watch.since + _patience(our_patience, watch.owner) for _number, watch in self.watches]
+        return min([moment for moment in due if moment > now], default=None)
 
     def _is_sound(self, scan: Scan) -> bool:
         own = scan.own
@@ -113,7 +142,7 @@ class Observer:
             return ()
         return self.watches
 
-    def _sighting(self, slot: Slot, watch: Watch, now: float) -> SlotSighting:
+    def _sighting(self, watch: Watch, now: float) -> SlotSighting:
         owner = watch.owner
         unchanged = max(0.0, now - watch.since)
         return SlotSighting(
@@ -123,9 +152,27 @@ class Observer:
             generation=owner.generation,
             sequence=owner.sequence,
             unchanged_seconds=unchanged,
-            dead=unchanged >= self._patience(owner),
-            released=_is_released(slot, owner),
+            dead=unchanged >= _patience(bounds.dead_after(self.profile), owner),
+            released=watch.released,
         )
+
+
+def verdict_in(sighting: SlotSighting) -> Verdict:
+    seen = sighting
+    return (seen.host_id, seen.boot_id, seen.generation, seen.dead, seen.released, seen.witness_sound)
+
+
+def _patience(ours: float, owner: OwnerSector) -> float:
+    """An owner that renews under a more patient profile says so."""
+    return max(ours, owner.dead_after_milliseconds / 1000)
+
+
+def _watched(slot: Slot, owner: OwnerSector, known: Watch | None, now: float) -> Watch:
+    """The same watch goes on for as long as nothing in the slot changes."""
+    released = _is_released(slot, owner)
+    if known is None or (known.owner is not owner and known.owner != owner):
+        return Watch(owner=owner, since=now, released=released)
+    return known if known.released is released else replace(known, released=released)
 
 
 def own_view(tenure: Tenure, begun_sequence: int) -> OwnView | None:

@@ -6,12 +6,13 @@ granted; and only while the lease it prolongs has not ended.  Which guests depen
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mainstay_agent.lease import bounds
 from mainstay_agent.lease.slots import OwnerSector, Slot, SlotState
 from mainstay_proto.messages import LeaseProfile, PoolLease
+from mainstay_runtime.values import replace
 
 PENDING_HOLDS_MAX = 8
 INTRUSIONS_MAX = 2
