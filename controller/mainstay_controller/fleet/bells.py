@@ -13,13 +13,12 @@ class Bells:
     """Any number may wait at one bell; each remembers how often it had rung when he looked."""
 
     _rung: Counter[Hashable] = field(default_factory=Counter)
-    _waited_for: dict[Hashable, asyncio.Event] = field(default_factory=dict)
+    _waiting: dict[Hashable, list[asyncio.Future[None]]] = field(default_factory=dict)
 
     def ring(self, about: Hashable) -> None:
         self._rung[about] += 1
-        waited_for = self._waited_for.pop(about, None)
-        if waited_for is not None:
-            waited_for.set()
+        for waiting in self._waiting.pop(about, ()):
+            _wake(waiting)
 
     def rung(self, about: Hashable) -> int:
         return self._rung[about]
@@ -28,12 +27,28 @@ class Bells:
         """Until it has rung more often than `after`, or the time is over."""
         if self._rung[about] > after:
             return
-        event = self._waited_for.setdefault(about, asyncio.Event())
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        self._waiting.setdefault(about, []).append(woken)
+        timer = loop.call_later(within_seconds, _wake, woken)
         try:
-            async with asyncio.timeout(within_seconds):
-                await event.wait()
-        except TimeoutError:
-            return
+            await woken
+        finally:
+            timer.cancel()
+            self._leave(about, woken)
+
+    def _leave(self, about: Hashable, woken: asyncio.Future[None]) -> None:
+        """Whoever waits no longer; a bell at which nobody waits is not kept."""
+        waiting = self._waiting.get(about, [])
+        if woken in waiting:
+            waiting.remove(woken)
+            if not waiting:
+                del self._waiting[about]
 
     def forget(self, about: Hashable) -> None:
         self._rung.pop(about, None)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

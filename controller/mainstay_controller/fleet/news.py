@@ -41,21 +41,21 @@ class Inbox:
     def __init__(self) -> None:
         self._waiting: dict[HostId, News] = {}
         self._taken: set[HostId] = set()
-        self._changed = asyncio.Event()
+        self._ready: asyncio.Queue[HostId] = asyncio.Queue()  # those that wait and are not taken, once each
 
     def about(self, host_id: HostId) -> News:
-        news = self._waiting.setdefault(host_id, News(host_id))
-        self._changed.set()
+        news = self._waiting.get(host_id)
+        if news is None:
+            news = self._waiting[host_id] = News(host_id)
+            if host_id not in self._taken:
+                self._ready.put_nowait(host_id)
         return news
 
     async def take(self) -> News:
-        while True:
-            for host_id in self._waiting:
-                if host_id not in self._taken:
-                    self._taken.add(host_id)
-                    return self._waiting.pop(host_id)
-            self._changed.clear()
-            await self._changed.wait()
+        """One that comes wakes one taker."""
+        host_id = await self._ready.get()
+        self._taken.add(host_id)
+        return self._waiting.pop(host_id)
 
     def again(self, news: News, after_seconds: float) -> None:
         """Its news were not dealt with to the end: they wait in front of what came meanwhile."""
@@ -70,5 +70,5 @@ class Inbox:
 
     def done(self, news: News) -> None:
         self._taken.discard(news.host_id)
-        if self._waiting:
-            self._changed.set()
+        if news.host_id in self._waiting:
+            self._ready.put_nowait(news.host_id)
