@@ -112,6 +112,8 @@ async def converse(
 
 async def next_of(stream: Stream[Never, Heard], timeout_seconds: float | None) -> Heard:
     """The next message, or Unavailable."""
+    if timeout_seconds is None:
+        return await stream.receive()
     try:
         async with asyncio.timeout(timeout_seconds):
             return await stream.receive()

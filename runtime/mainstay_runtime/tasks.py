@@ -31,6 +31,8 @@ async def background(*works: Work) -> AsyncIterator[None]:
 
 async def all_of(*awaitables: Coroutine[Any, Any, T]) -> list[T]:
     """Run together and return the results in order; the first failure cancels the others and is raised bare."""
+    if len(awaitables) <= 1:
+        return [await only for only in awaitables]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(awaitable) for awaitable in awaitables]

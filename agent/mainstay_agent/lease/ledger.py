@@ -37,10 +37,7 @@ class Ledger:
 
     def uses(self, pool_id: str) -> bool:
         """Does any guest stand on it?"""
-        for entry in self.entries:
-            if pool_id in entry.pools:
-                return True
-        return False
+        return any(pool_id in entry.pools for entry in self.entries)
 
     def on_pool(self, pool_id: str) -> tuple[LedgerEntry, ...]:
         return tuple(entry for entry in self.entries if pool_id in entry.pools)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mainstay_controller.domain.ha.suspicion import Attention, Contact, Patience, hosts_under_suspicion
+from mainstay_controller.domain.ha.suspicion import Attention, Patience, hosts_under_suspicion
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.recovery.casebook import INCIDENTS
@@ -40,8 +40,7 @@ async def watch_heartbeats(cloud: Cloud) -> None:
 async def scan(attention: Attention, known: dict[HostId, float], now: float, cloud: Cloud) -> dict[HostId, float]:
     """`known`: hosts found silent already, with the moment they were last heard; returns those of now."""
     patient = patience(cloud.settings)
-    quiet = {contact: now - patient.for_(contact) for contact in Contact}
-    heard = {last.host_id: last for last in cloud.fleet.last_heard(quiet)}
+    heard = {last.host_id: last for last in cloud.fleet.last_heard(patient.quiet_before(now))}
     still_silent: dict[HostId, float] = {}
     for silence in list(hosts_under_suspicion(heard.values(), attention, patient, now)):
         heard_at = heard[silence.host_id].at

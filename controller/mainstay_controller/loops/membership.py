@@ -43,7 +43,8 @@ async def mind_our_tenure(cloud: Cloud) -> None:
     """For ever.  Our agents are sent on before another controller may miss them."""
     while True:
         await cloud.clock.sleep(LOOK_SECONDS)
-        held = cloud.fleet.held()
-        if held and not cloud.fleet.leads:
+        if cloud.fleet.leads:
+            continue
+        if held := cloud.fleet.held():
             log.warning("our place among the controllers is in doubt: our agents are sent to others", hosts=len(held))
             cloud.fleet.send_away(len(held), cloud.fleet.controllers, "this controller cannot renew its membership")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mainstay_controller.domain.ids import ControllerId
+from mainstay_controller.domain.records import Setting
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.host_rounds import HostRounds
@@ -28,7 +29,7 @@ class ThisController:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Cloud:
     """`settings` is what holds now, and `scoped` where it holds otherwise; both are replaced as a whole when an operator changes something
-    (operations.tune).  The rest stays."""
+    (operations.tune): when other `setting_rows` are read.  The rest stays."""
 
     store: Store
     fleet: Fleet
@@ -42,6 +43,7 @@ class Cloud:
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols
     master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed
     scoped: Mapping[tuple[Scope, str], Mapping[str, Any]] = field(default_factory=dict)
+    setting_rows: Sequence[Setting] | None = None
     rounds: HostRounds = field(init=False)
 
     def __post_init__(self) -> None:

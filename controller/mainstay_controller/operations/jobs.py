@@ -169,7 +169,10 @@ class JobEngine:
     async def take(self) -> list[JobRun]:
         """As many as there are free hands; each must then be given to `perform`."""
         free = self.workers_max - len(self._in_hand)
-        unfinished, workers = await self._look()
+        unfinished = await self._unfinished()
+        if not unfinished:
+            return []
+        workers = await self._workers()
         claimed = []
         for job in domain.takeable(unfinished, workers, await self.cloud.store.now())[: max(free, 0)]:
             try:
@@ -191,10 +194,8 @@ class JobEngine:
         finally:
             self._in_hand.discard(run.job.id)
 
-    async def _look(self) -> tuple[list[Job], Workers]:
-        store = self.cloud.store
-        unfinished = await store.jobs.find(eq("state", JobState.PENDING), limit=UNFINISHED_READ_MAX)
-        return unfinished, await self._workers()
+    async def _unfinished(self) -> list[Job]:
+        return await self.cloud.store.jobs.find(eq("state", JobState.PENDING), limit=UNFINISHED_READ_MAX)
 
     async def _workers(self) -> Workers:
         store = self.cloud.store

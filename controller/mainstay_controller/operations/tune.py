@@ -18,7 +18,7 @@ from mainstay_controller.operations.journal import About
 from mainstay_controller.operations.master_key import MasterKey
 from mainstay_controller.operations.secrets import name_of_setting, opened_with, sealed
 from mainstay_controller.operations.settings import Declared, Settings, declared
-from mainstay_controller.store.port import Store, eq, ne
+from mainstay_controller.store.port import Store, eq
 from mainstay_runtime.logs import logger
 
 EVENT = "CONFIGURATION.VALUE.EDIT"
@@ -49,16 +49,20 @@ class Tuned:
 
 async def settings_kept(store: Store, key: MasterKey | None = None) -> Settings:
     """What holds in the whole cloud."""
-    return Settings(**_values(await store.settings.find(eq("scope", Scope.GLOBAL)), key))
+    return _settings(await store.settings.find(eq("scope", Scope.GLOBAL)), key)
 
 
 async def refresh(cloud: Cloud) -> None:
     """Take over what was changed, but for what agents were told when we started."""
+    rows = await cloud.store.settings.find()
+    if rows == cloud.setting_rows:
+        return
     kept: dict[str, Any] = {
         each.field: getattr(cloud.settings, each.field) for each in declared().values() if each.tunable.at_start
     }
-    cloud.settings = replace(await settings_kept(cloud.store, cloud.master_key), **kept)
-    cloud.scoped = await _scoped(cloud)
+    cloud.settings = replace(_settings([row for row in rows if row.scope == Scope.GLOBAL], cloud.master_key), **kept)
+    cloud.scoped = _scoped([row for row in rows if row.scope != Scope.GLOBAL], cloud.master_key)
+    cloud.setting_rows = rows
 
 
 def tuned(cloud: Cloud) -> list[Tuned]:
@@ -180,11 +184,15 @@ def _values(rows: list[Setting], key: MasterKey | None) -> dict[str, Any]:
     return given
 
 
-async def _scoped(cloud: Cloud) -> dict[tuple[Scope, str], dict[str, Any]]:
+def _settings(rows: list[Setting], key: MasterKey | None) -> Settings:
+    return Settings(**_values(rows, key))
+
+
+def _scoped(rows: list[Setting], key: MasterKey | None) -> dict[tuple[Scope, str], dict[str, Any]]:
     places: dict[tuple[Scope, str], list[Setting]] = {}
-    for row in await cloud.store.settings.find(ne("scope", Scope.GLOBAL)):
+    for row in rows:
         places.setdefault((Scope(row.scope), row.scope_id), []).append(row)
-    return {place: _values(rows, cloud.master_key) for place, rows in places.items()}
+    return {place: _values(rows, key) for place, rows in places.items()}
 
 
 def _tuned_at(each: Declared, place: Place, cloud: Cloud) -> Tuned:

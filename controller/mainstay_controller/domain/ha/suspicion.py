@@ -32,13 +32,17 @@ class Patience:
     left_seconds: float
     awaited_seconds: float
 
-    def for_(self, contact: Contact) -> float:
+    def by_contact(self) -> dict[Contact, float]:
         return {
             Contact.LIVE: self.live_seconds,
             Contact.LOST: self.lost_seconds,
             Contact.LEFT: self.left_seconds,
             Contact.AWAITED: self.awaited_seconds,
-        }[contact]
+        }
+
+    def quiet_before(self, now: float) -> dict[Contact, float]:
+        """Who was last heard before that moment may be too silent."""
+        return {contact: now - seconds for contact, seconds in self.by_contact().items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ class Attention:
     def scanned(self, now: float, gap_max_seconds: float) -> Attention:
         if now - self.last_scan > gap_max_seconds:
             return replace(self, since=now, last_scan=now)
-        return replace(self, last_scan=now)
+        return Attention(since=self.since, last_scan=now, closed_until=self.closed_until)
 
     def closed(self, now: float) -> Attention:
         return Attention(since=now, last_scan=now, closed_until=now)
@@ -95,6 +99,7 @@ class Attention:
 def hosts_under_suspicion(
     heard: Iterable[LastHeard], attention: Attention, patience: Patience, now: float
 ) -> Iterator[Silence]:
+    seconds = patience.by_contact()
     for last in heard:
-        if now - max(last.at, attention.since) > patience.for_(attention.how_we_stand(last)):
+        if now - max(last.at, attention.since) > seconds[attention.how_we_stand(last)]:
             yield Silence(host_id=last.host_id, contact=last.contact, since=last.at, seconds=now - last.at)

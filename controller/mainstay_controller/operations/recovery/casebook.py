@@ -173,9 +173,12 @@ async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:
 
 async def take_up(cloud: Cloud) -> list[Incident]:
     """All open incidents in our hands, those of controllers that are gone included."""
+    incidents = await open_incidents(cloud.store)
+    if not incidents:
+        return []
     alive = lives(await cloud.store.controllers.find(), await cloud.store.now())
     taken = []
-    for incident in await open_incidents(cloud.store):
+    for incident in incidents:
         owner = incident.owner_id
         if (owner, incident.owner_epoch) == (cloud.me.id, cloud.me.epoch):
             taken.append(incident)

@@ -59,6 +59,8 @@ async def turns_due(cloud: Cloud, in_hand: Container[DecisionId]) -> list[Turn]:
     now = await store.now()
     decisions = await store.decisions.find(any_of("outcome", OPEN), eq("decision", RESTART))
     due = [each for each in decisions if each.id not in in_hand and (each.retry_at is None or each.retry_at <= now)]
+    if not due:
+        return []
     incidents = await _incidents_of_ours(due, cloud)
     by_vm = {decision.vm_id: decision for decision in due if decision.incident_id in incidents}
     vms = await store.vms.find(any_of("id", list(by_vm)))
