@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SCHEDULES = 300
+SCHEDULES = 100
 WITHIN_SECONDS = 900
 
 
