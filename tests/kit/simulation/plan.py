@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mainstay_controller.operations.settings import Settings
@@ -35,6 +35,8 @@ PATIENT = Settings(
     power_deadline_seconds=5.0,
 )
 """The waits of people's size are cut to the size of a run; what the survival protocol rests on is not touched."""
+PATIENT_BEFORE_FENCING = replace(PATIENT, reconnect_grace_seconds=30.0)
+"""Under the policy `fence` guests die of a false suspicion: agents must have the time to try every controller, 5 s to wait and 5 s to dial each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

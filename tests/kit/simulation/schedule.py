@@ -8,7 +8,7 @@ from random import Random
 
 from tests.kit.simulation import faults, users
 from tests.kit.simulation.faults import Letter, Scene
-from tests.kit.simulation.plan import Happening, Plan
+from tests.kit.simulation.plan import PATIENT, PATIENT_BEFORE_FENCING, Happening, Plan
 
 RHO = 1e-3
 FIRST_AT, LAST_AT = 8.0, 80.0
@@ -208,6 +208,7 @@ def plan_of(seed: int) -> Plan:
         without_watchdog=frozenset(host for host in scene.hosts if chance.random() < 0.05),
         is_harmless=_hurts_one_channel(happenings, fence_policy),
         happenings=happenings,
+        settings=PATIENT if fence_policy == "keep" else PATIENT_BEFORE_FENCING,
     )
 
 
