@@ -231,8 +231,8 @@ class SqlRepository(Generic[T]):
 
     async def swap_all(self, changes: Sequence[tuple[T, T]]) -> list[T]:
         """Rows that are locked cannot change: when all are as they were known, all are written in one go."""
-        if not changes:
-            return []
+        if len(changes) < 2:
+            return [await self.swap(old, new) for old, new in changes]
         rows = [self._change(old, new) for old, new in changes]
         known = {row["known_id"]: row["known_version"] for row in rows}
         columns = (self._table.c.id, self._table.c.version)
@@ -255,7 +255,7 @@ class SqlRepository(Generic[T]):
         return values | {"id": before["id"], "version": before["version"] + 1} | known
 
     def _as_written(self, change: dict[str, Any]) -> T:
-        record: T = self._mapping.record(**{name: change[name] for name, _reader in self._mapping.readers})
+        record: T = self._mapping.record(**{name: change[name] for name in self._mapping.fields})
         return record
 
     async def remove(self, record_id: str) -> bool:

@@ -55,14 +55,19 @@ class Mapping:
     table: sa.Table
     update: sa.Update
     record: type
+    fields: tuple[str, ...]
     readers: tuple[tuple[str, Callable[[Any], Any]], ...]
+    """Of those fields that are not what they are stored as."""
 
     def read(self, row: sa.Row[Any]) -> Any:
-        values = row._mapping
-        return self.record(**{name: reader(values[name]) for name, reader in self.readers})
+        """Of a row that has all columns in their order."""
+        values = dict(zip(self.fields, row, strict=True))
+        for name, reader in self.readers:
+            values[name] = reader(values[name])
+        return self.record(**values)
 
     def write(self, record: Any) -> dict[str, Any]:
-        return {name: getattr(record, name) for name, _reader in self.readers}
+        return {name: getattr(record, name) for name in self.fields}
 
 
 def mapping_of(name: str, aggregate: Aggregate, metadata: sa.MetaData) -> Mapping:
@@ -80,7 +85,9 @@ def mapping_of(name: str, aggregate: Aggregate, metadata: sa.MetaData) -> Mappin
     )
     same_row = (table.c.id == sa.bindparam("known_id"), table.c.version == sa.bindparam("known_version"))
     update = sa.update(table).where(*same_row).values({field: sa.bindparam(field) for field in hints})
-    return Mapping(table, update, aggregate.record, tuple((field, reader_of(hint)) for field, hint in hints.items()))
+    readers = ((field, reader_of(hint)) for field, hint in hints.items())
+    needed = tuple((field, reader) for field, reader in readers if reader is not None)
+    return Mapping(table, update, aggregate.record, tuple(hints), needed)
 
 
 def column_of(field: str, hint: Any, *, is_key: bool) -> sa.Column[Any]:
@@ -117,8 +124,8 @@ def without_none(hint: Any) -> tuple[Any, bool]:
     return getattr(hint, "__supertype__", hint), nullable
 
 
-def reader_of(hint: Any) -> Callable[[Any], Any]:
-    """How a stored value becomes the field's value."""
+def reader_of(hint: Any) -> Callable[[Any], Any] | None:
+    """How a stored value becomes the field's value; None: it is that already."""
     plain, _nullable = without_none(hint)
     if isinstance(plain, type) and issubclass(plain, StrEnum):
         return lambda value: None if value is None else plain(value)
@@ -127,7 +134,7 @@ def reader_of(hint: Any) -> Callable[[Any], Any]:
         if isinstance(member, type) and dataclasses.is_dataclass(member):
             return lambda values: tuple(member(**value) for value in values)
         return tuple
-    return lambda value: value
+    return None
 
 
 METADATA = sa.MetaData()
