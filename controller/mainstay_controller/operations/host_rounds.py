@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mainstay_controller.domain.ids import HostId, VmId
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
-from mainstay_controller.domain.records import Host, Incident, Vm
+from mainstay_controller.domain.records import Host, Incident, LeaseSlot, Vm
 from mainstay_controller.domain.states import DecisionOutcome, IncidentPhase
 from mainstay_controller.operations.change_state import HostChange, change_hosts
 from mainstay_controller.operations.gathered import Gathered
@@ -27,6 +27,8 @@ class HostRounds:
         self._vms = Gathered(self._read_vms)
         self._incidents = Gathered(self._read_incidents)
         self._alerts = Gathered(self._read_alerts)
+        self._leased_pools = Gathered(self._read_leased_pools)
+        self._slots = Gathered(self._read_slots)
         self._ready = Gathered(self._write_ready)
         self._waiting = Gathered(self._write_waiting)
 
@@ -43,6 +45,14 @@ class HostRounds:
 
     async def vms(self, vm_ids: Sequence[VmId]) -> list[Vm]:
         return await self._vms.ask(tuple(vm_ids)) if vm_ids else []
+
+    async def leased_pools(self, host_id: HostId) -> list[PoolId]:
+        """Pools on which the host has a slot."""
+        return await self._leased_pools.ask(host_id)
+
+    async def slots(self, pool_id: PoolId) -> list[LeaseSlot]:
+        """Of all hosts, in the order of their numbers."""
+        return await self._slots.ask(pool_id)
 
     async def incidents(self, host_id: HostId) -> list[Incident]:
         """The open ones about the host itself, newest first."""
@@ -76,6 +86,18 @@ class HostRounds:
         asked = sorted({vm_id for vm_ids in questions for vm_id in vm_ids})
         rows = {vm.id: vm for vm in await self._store.vms.find(any_of("id", asked))}
         return [[rows[vm_id] for vm_id in vm_ids if vm_id in rows] for vm_ids in questions]
+
+    async def _read_leased_pools(self, host_ids: Sequence[HostId]) -> list[list[PoolId]]:
+        rows: dict[HostId, list[PoolId]] = defaultdict(list)
+        for slot in await self._store.lease_slots.find(any_of("host_id", sorted(set(host_ids)))):
+            rows[slot.host_id].append(slot.pool_id)
+        return [rows[host_id] for host_id in host_ids]
+
+    async def _read_slots(self, pool_ids: Sequence[PoolId]) -> list[list[LeaseSlot]]:
+        rows: dict[PoolId, list[LeaseSlot]] = defaultdict(list)
+        for slot in await self._store.lease_slots.find(any_of("pool_id", sorted(set(pool_ids))), order_by="slot"):
+            rows[slot.pool_id].append(slot)
+        return [rows[pool_id] for pool_id in pool_ids]
 
     async def _read_incidents(self, host_ids: Sequence[HostId]) -> list[list[Incident]]:
         rows: dict[HostId | None, list[Incident]] = defaultdict(list)

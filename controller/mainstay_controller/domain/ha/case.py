@@ -87,7 +87,8 @@ class Case:
     """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
 
     `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
-    `has_power`: a power controller is configured.  `timing`: of the host's profile.  `may_be_fenced`: the operator lets us act on it (HA is on for it)."""
+    `has_power`: a power controller is configured.  `timing`: of the host's profile.  `may_be_fenced`: the operator lets us act on it (HA is on
+    for it).  `victims`: needed where `guests_matter`."""
 
     host_id: HostId
     boot_id: str
@@ -160,6 +161,12 @@ def assess(case: Case) -> list[Action]:
         return [DeclareDown(proofs=proofs)]
     actions: list[Action] = [*releases(proofs, case), *fencing(case)]
     return actions or [Wait(reasons=tuple(why_it_waits(case)))]
+
+
+def guests_matter(case: Case) -> bool:
+    """Something is proven, yet not that the host is dead: then it counts which pools each of its guests has disks on."""
+    proofs = tuple(proofs_in(case))
+    return bool(proofs) and not speaks_for_the_host(proofs, case)
 
 
 def speaks_for_the_host(proofs: tuple[Proof, ...], case: Case) -> bool:

@@ -124,8 +124,3 @@ def _mount(pool: StoragePool, host: Host, slots: Slots) -> Mount:
     return Mount(
         pool_id=pool.id, path=pool.path, slot=mine.slot if mine is not None else None, shared=pool.scope != "HOST"
     )
-
-
-async def leased_pools(store: Store, host_id: HostId) -> list[PoolId]:
-    """Pools on which the host has a slot."""
-    return [slot.pool_id for slot in await store.lease_slots.find(eq("host_id", host_id))]

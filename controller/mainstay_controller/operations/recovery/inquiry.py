@@ -15,7 +15,6 @@ from mainstay_controller.domain.ids import HostId, IncidentId, PoolId
 from mainstay_controller.domain.records import Host, OutOfBand
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import eq
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
@@ -73,12 +72,11 @@ class Inquiry:
     async def _observers(self) -> list[HostId]:
         """Neighbours with a slot on one of its pools; of each pool as many as the settings say.  Those asked already come first, and those last
         whose own view is not sound, or who do not answer: of many hosts that die at once none knows of the others yet."""
-        store = self.cloud.store
-        mine = await store.lease_slots.find(eq("host_id", self.host.id))
+        rounds = self.cloud.rounds
         chosen: set[HostId] = set()
         unsound = {answer.slot.observer_id for answer in self.answers if not answer.slot.witness_sound}
-        for slot in mine:
-            others = await store.lease_slots.find(eq("pool_id", slot.pool_id), order_by="slot")
+        for pool_id in await rounds.leased_pools(self.host.id):
+            others = await rounds.slots(pool_id)
             live = [
                 other.host_id
                 for other in others

@@ -14,7 +14,6 @@ from mainstay_controller.domain.records import Incident, Vm
 from mainstay_controller.domain.states import IncidentPhase, VmState
 from mainstay_controller.fleet.outcome import Done, Outcome, Refused, Unknown, in_words
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.hosts.orient_host import leased_pools
 from mainstay_controller.operations.orders.start_orders import pools_of
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.release_guests import Freed, release
@@ -89,7 +88,7 @@ async def _release_if_storage_moves(vm: Vm, silent_since: float, told: Outcome, 
     await _wait(told, case, cloud)
     if cloud.clock.monotonic() < silent_since + cloud.fleet.lease_timing(host_id).view_age_max_seconds:
         return
-    leased = frozenset(await leased_pools(cloud.store, host_id)) & await pools_of(vm, cloud.store)
+    leased = frozenset(await cloud.rounds.leased_pools(host_id)) & await pools_of(vm, cloud.store)
     seen_by = await witnesses(leased, host_id, case.id, cloud)
     if seen_by:
         case.note(f"its storage moves, as {', '.join(sorted(seen_by))} can see: nothing of it is held back")

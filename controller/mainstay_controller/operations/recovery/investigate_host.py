@@ -22,6 +22,7 @@ from mainstay_controller.domain.ha.case import (
     assess,
     evidence_in,
     generations_read,
+    guests_matter,
 )
 from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
 from mainstay_controller.domain.ids import PoolId, VmId
@@ -33,7 +34,6 @@ from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.fleet.power.port import PowerAction
 from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.hosts.orient_host import leased_pools
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
@@ -84,7 +84,7 @@ class Investigation:
                 await self.cloud.fleet.next_word_about(self.host.id, after=words, within_seconds=LOOK_AGAIN_SECONDS)
 
     async def _look(self) -> None:
-        self.host = await self.cloud.store.hosts.by_id(self.host.id)
+        self.host = await self.cloud.rounds.host(self.host.id)
         if is_older(self.case.incident.host_boot_id, self.host):
             await release_older_boot(self.host, self.cloud)
             await self.case.read_again()
@@ -124,7 +124,7 @@ class Investigation:
     # --- what is known --------------------------------------------------------------------------------------------
 
     async def _gather(self) -> Case:
-        fleet, incident = self.cloud.fleet, self.case.incident
+        fleet, store, incident = self.cloud.fleet, self.cloud.store, self.case.incident
         timing = fleet.lease_timing(self.host.id)
         case = Case(
             host_id=self.host.id,
@@ -136,7 +136,7 @@ class Investigation:
             timing=timing,
             pools=tuple(
                 LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
-                for pool_id in await leased_pools(self.cloud.store, self.host.id)
+                for pool_id in await self.cloud.rounds.leased_pools(self.host.id)
             ),
             answers=self.inquiry.answers,
             answers_awaited=self.inquiry.answers_awaited,
@@ -146,11 +146,13 @@ class Investigation:
             power=self.inquiry.power_reading,
             power_off_ordered=self.power_off_ordered,
             poisoned_at=self.poisoned_at,
-            victims=await victims_of(await guests_to_release(self.cloud.store, self.host.id), self.cloud.store),
         )
         self.generations = generations_read(case) | self.generations
         pools = (replace(pool, generation=self.generations.get(pool.pool_id)) for pool in case.pools)
-        return replace(case, pools=tuple(pools))
+        case = replace(case, pools=tuple(pools))
+        if not guests_matter(case):
+            return case
+        return replace(case, victims=await victims_of(await guests_to_release(store, self.host.id), store))
 
     # --- what is done ---------------------------------------------------------------------------------------------
 

@@ -23,13 +23,12 @@ async def pursue(case: CaseFile, cloud: Cloud) -> None:
     if case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
         await (investigate_guest if case.incident.vm_id else investigate_host)(case, cloud)
     while case.incident.phase is IncidentPhase.RECOVERING:
-        decisions = await cloud.store.decisions.find(eq("incident_id", case.id))
-        if all(decision.closed for decision in decisions):
-            await case.advance(IncidentEvent.SETTLED, in_short(decisions))
+        of_this, open_ = eq("incident_id", case.id), eq("closed", None)
+        if await cloud.store.decisions.count(of_this, open_) == 0:
+            await case.advance(IncidentEvent.SETTLED, in_short(await cloud.store.decisions.find(of_this)))
             return
-        for decision in decisions:
-            if decision.closed is None and decision.decision == WAIT:
-                await look_after(decision, case, cloud)
+        for decision in await cloud.store.decisions.find(of_this, open_, eq("decision", WAIT)):
+            await look_after(decision, case, cloud)
         await cloud.clock.sleep(LOOK_AGAIN_SECONDS)
 
 

@@ -116,9 +116,9 @@ async def compare_guests(host: Host, cloud: Cloud) -> bool:
 
 
 async def rows_about(host_id: HostId, reported: list[VmId], cloud: Cloud) -> dict[VmId, Vm]:
-    here = await cloud.rounds.guests(host_id)
-    told = await cloud.rounds.vms(reported)
-    return {vm.id: vm for vm in (*here, *told)}
+    here = {vm.id: vm for vm in await cloud.rounds.guests(host_id)}
+    told = await cloud.rounds.vms([vm_id for vm_id in reported if vm_id not in here])
+    return here | {vm.id: vm for vm in told}
 
 
 async def _answer(finding: Finding, vm_id: VmId, vm: Vm | None, host: Host, cloud: Cloud) -> bool:
