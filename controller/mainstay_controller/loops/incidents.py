@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from mainstay_controller.operations.orders.together import together
 from mainstay_controller.operations.recovery.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
 from mainstay_controller.operations.recovery.plan_restarts import begin_wave
 from mainstay_controller.operations.recovery.pursue_incident import pursue
-from mainstay_controller.operations.recovery.restart_guest import Ending, order_restart, write_ending
+from mainstay_controller.operations.recovery.restart_guest import Ending, order_restart, write_endings
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Store, Unreachable
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
@@ -143,7 +143,7 @@ class Endings:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._waiting: list[tuple[Ending, asyncio.Future[None]]] = []
+        self._waiting: list[Waits] = []
         self._came = asyncio.Event()
 
     async def write(self, ending: Ending) -> None:
@@ -160,23 +160,27 @@ class Endings:
             self._came.clear()
             taken, self._waiting = self._waiting, []
             try:
-                async for _ in together([ending for ending, _ in taken], self._write_one, self._cloud):
-                    pass
-                self._tell(taken, None)
+                async for batch in together(taken, self._write_all, self._cloud):
+                    tell([waits for waits, _ in batch], None)
             except Exception as error:
-                self._tell(taken, error)
+                tell(taken, error)
 
-    async def _write_one(self, store: Store, ending: Ending) -> None:
-        await write_ending(store, ending, self._cloud)
+    async def _write_all(self, store: Store, batch: Sequence[Waits]) -> Sequence[None]:
+        return await write_endings(store, [ending for ending, _ in batch], self._cloud)
 
-    def _tell(self, taken: list[tuple[Ending, asyncio.Future[None]]], error: Exception | None) -> None:
-        for _, written in taken:
-            if written.done():
-                continue
-            if error is None:
-                written.set_result(None)
-            else:
-                written.set_exception(error)
+
+Waits: TypeAlias = "tuple[Ending, asyncio.Future[None]]"
+
+
+def tell(taken: Sequence[Waits], error: Exception | None) -> None:
+    """Those who were told already, or have gone, hear nothing."""
+    for _, written in taken:
+        if written.done():
+            continue
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
 
 
 def broken(name: str, error: Exception) -> None:

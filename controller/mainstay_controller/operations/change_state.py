@@ -56,10 +56,33 @@ async def change_hosts(store: Store, event: HostEvent, now: datetime, changes: S
 
 
 async def change_vm(store: Store, vm: Vm, event: VmEvent, now: datetime, why: str, *, into: Vm | None = None) -> Vm:
-    state = after(vm_table.TRANSITIONS, vm.state, event)
-    changed = await store.vms.swap(vm, replace(into or vm, state=state, state_since=now))
-    log.info(f"vm {vm.name}: {vm.state} -> {state} ({why})", vm=vm.id, epoch=changed.epoch, host=changed.host_id)
+    [changed] = await change_vms(store, now, [VmChange(vm=vm, event=event, into=into or vm, why=why)])
     return changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmChange:
+    """`into`: the row with whatever else changes with the state."""
+
+    vm: Vm
+    event: VmEvent
+    into: Vm
+    why: str
+
+
+async def change_vms(store: Store, now: datetime, changes: Sequence[VmChange]) -> list[Vm]:
+    """All or none; as they are written, in the order of the changes."""
+    states = [after(vm_table.TRANSITIONS, change.vm.state, change.event) for change in changes]
+    written = await store.vms.swap_all(
+        [
+            (change.vm, replace(change.into, state=state, state_since=now))
+            for change, state in zip(changes, states, strict=True)
+        ]
+    )
+    for change, vm in zip(changes, written, strict=True):
+        told = f"vm {vm.name}: {change.vm.state} -> {vm.state} ({change.why})"
+        log.info(told, vm=vm.id, epoch=vm.epoch, host=vm.host_id)
+    return written
 
 
 async def change_incident(

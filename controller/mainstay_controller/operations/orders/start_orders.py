@@ -18,10 +18,10 @@ from mainstay_controller.domain.records import Cluster, Host, StoragePool, Templ
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost
 from mainstay_controller.fleet.outcome import Outcome
-from mainstay_controller.operations.change_state import change_vm
+from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.orders.screen_passwords import screen_password
-from mainstay_controller.store.port import LIVE, Stale, Store, any_of, eq
+from mainstay_controller.store.port import LIVE, NotFound, Stale, Store, any_of, eq
 
 
 class StillSomewhere(Exception):
@@ -41,10 +41,16 @@ class Belongings:
 async def raise_epoch(store: Store, vm: Vm, host: Host, cluster: Cluster, now: datetime, why: str) -> Vm:
     """The VM as Starting on that host, under its next epoch.  Raises Stale if the row changed - a user's stop among other things - since
     it was read, ForbiddenTransition if it is not to be started from its state."""
+    [raised] = await change_vms(store, now, [raising(vm, host, cluster, why)])
+    return raised
+
+
+def raising(vm: Vm, host: Host, cluster: Cluster, why: str) -> VmChange:
+    """What raises its epoch; whoever writes many at once writes them with others of its kind."""
     if vm.host_id is not None or vm.target_host_id not in (None, host.id):
         raise StillSomewhere(f"{vm.name} is on host {vm.host_id}, target {vm.target_host_id}")
     event = VmEvent.OPERATION_RETRY if vm.state is VmState.STARTING else VmEvent.START_REQUESTED
-    return await change_vm(store, vm, event, now, why, into=placed_on(vm, host, cluster, epoch=vm.epoch + 1))
+    return VmChange(vm=vm, event=event, into=placed_on(vm, host, cluster, epoch=vm.epoch + 1), why=why)
 
 
 def placed_on(vm: Vm, host: Host, cluster: Cluster, *, epoch: int) -> Vm:
@@ -83,14 +89,25 @@ async def order_start(vm: Vm, *, command_id: str, cloud: Cloud, owns: Belongings
     about while a database call hung is refused by its host, however late it comes."""
     assert vm.host_id is not None
     tenure = cloud.fleet.tenure(vm.host_id)
-    guest = guest_order(await unmoved(vm, cloud.store), owns or await belongings(vm, cloud.store), cloud)
+    guest = guest_order(await _unmoved_by_now(vm, cloud), owns or await belongings(vm, cloud.store), cloud)
     seconds = cloud.settings.order_deadline_seconds
     return await cloud.fleet.start_guest(vm.host_id, guest, tenure, command_id=command_id, deadline_seconds=seconds)
 
 
+async def _unmoved_by_now(vm: Vm, cloud: Cloud) -> Vm:
+    """Of many that are to be ordered in the same moment the rows are read together, each after it was asked for."""
+    rows = await cloud.rounds.vms([vm.id])
+    if not rows:
+        raise NotFound(f"vms: {vm.id}")
+    return _in_place(rows[0], vm)
+
+
 async def unmoved(vm: Vm, store: Store) -> Vm:
     """The row as it is, if that VM still has its place and its epoch; else Stale."""
-    row = await store.vms.by_id(vm.id)
+    return _in_place(await store.vms.by_id(vm.id), vm)
+
+
+def _in_place(row: Vm, vm: Vm) -> Vm:
     if (row.epoch, row.host_id, row.target_host_id) != (vm.epoch, vm.host_id, vm.target_host_id):
         raise Stale(f"VM {row.name} is {row.state} under epoch {row.epoch} now")
     return row

@@ -5,17 +5,18 @@ ever, by whichever controller owns its incident.  A crash between plan and order
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
 from mainstay_controller.domain.ids import DecisionId, IncidentId, TemplateId, VmId
 from mainstay_controller.domain.placement.planner import plan
 from mainstay_controller.domain.placement.refusal import may_pass_soon, why_nowhere
 from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Purpose, Request
-from mainstay_controller.domain.records import Decision, Incident, Template, Volume
+from mainstay_controller.domain.records import Decision, Host, Incident, Template, Vm, Volume
 from mainstay_controller.domain.states import DecisionOutcome
+from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType
 from mainstay_controller.operations.orders.choose_host import Wish, ZoneView, look_at_zone, request_for
@@ -30,18 +31,20 @@ from mainstay_controller.operations.orders.decision_record import (
     phase,
     with_phase,
 )
-from mainstay_controller.operations.orders.start_orders import Belongings, raise_epoch
+from mainstay_controller.operations.orders.start_orders import Belongings, raising
 from mainstay_controller.operations.orders.together import together
 from mainstay_controller.operations.recovery.casebook import zeros_of
 from mainstay_controller.operations.recovery.release_guests import RESTART
-from mainstay_controller.store.port import LIVE, Store, any_of, eq
+from mainstay_controller.store.port import LIVE, Store, any_of, eq, none_of
 
 SYSTEM_VM_PRIORITY = 1_000_000
 QUIET_LOOKS, QUIET_LOOK_PAUSE = 8, timedelta(seconds=0.5)
 """A host that comes back is let in, and has its leases, within a few seconds."""
+NAMED_MAX = 10_000
+"""Of the decisions in hand so many are named in the question, so that their rows are not sent; engines bear some thirty thousand names."""
 
 
-async def begin_wave(cloud: Cloud, in_hand: Container[DecisionId]) -> AsyncIterator[list[Turn]]:
+async def begin_wave(cloud: Cloud, in_hand: Collection[DecisionId]) -> AsyncIterator[list[Turn]]:
     """Decisions whose guests are Starting now, batch by batch, in the order in which they are to be ordered."""
     turns = await turns_due(cloud, in_hand)
     yield [replace(turn, may_have_been_ordered=True) for turn in turns if turn.is_under_way]
@@ -54,10 +57,11 @@ async def begin_wave(cloud: Cloud, in_hand: Container[DecisionId]) -> AsyncItera
 # --- whose time has come ------------------------------------------------------------------------------------------------
 
 
-async def turns_due(cloud: Cloud, in_hand: Container[DecisionId]) -> list[Turn]:
+async def turns_due(cloud: Cloud, in_hand: Collection[DecisionId]) -> list[Turn]:
     store = cloud.store
     now = await store.now()
-    decisions = await store.decisions.find(any_of("outcome", OPEN), eq("decision", RESTART))
+    waiting = (any_of("outcome", OPEN), eq("decision", RESTART))
+    decisions = await store.decisions.find(*waiting, none_of("id", sorted(in_hand)[:NAMED_MAX]))
     due = [each for each in decisions if each.id not in in_hand and (each.retry_at is None or each.retry_at <= now)]
     if not due:
         return []
@@ -79,16 +83,18 @@ async def _still_to_be_restarted(turns: Sequence[Turn], cloud: Cloud) -> list[Tu
     verdicts = [(turn, judge_again(turn.vm, turn.decision.epoch or 0)) for turn in turns]
     over = [(turn, verdict) for turn, verdict in verdicts if not isinstance(verdict, Restart)]
 
-    async def close(store: Store, ended: tuple[Turn, LeaveStopped | Superseded]) -> None:
-        turn, verdict = ended
-        outcome = LATER_OUTCOMES[type(verdict)]
-        named = replace(turn.decision, rule=verdict.rule, decision=verdict.rule)
-        last = phase("closed", turn, cloud, verdict.why)
-        await store.decisions.swap(turn.decision, closed(named, outcome, last, await store.now()))
+    async def close(store: Store, ended: Sequence[tuple[Turn, LeaveStopped | Superseded]]) -> Sequence[Decision]:
+        now = await store.now()
+        return await store.decisions.swap_all([(turn.decision, _ended(turn, why, now, cloud)) for turn, why in ended])
 
     async for _ in together(over, close, cloud):
         pass
     return [turn for turn, verdict in verdicts if isinstance(verdict, Restart)]
+
+
+def _ended(turn: Turn, verdict: LeaveStopped | Superseded, now: datetime, cloud: Cloud) -> Decision:
+    named = replace(turn.decision, rule=verdict.rule, decision=verdict.rule)
+    return closed(named, LATER_OUTCOMES[type(verdict)], phase("closed", turn, cloud, verdict.why), now)
 
 
 LATER_OUTCOMES = {LeaveStopped: DecisionOutcome.LEFT_STOPPED, Superseded: DecisionOutcome.SUPERSEDED}
@@ -103,6 +109,10 @@ class Chosen:
     placed: Placed
     zone: ZoneView
 
+    @property
+    def host(self) -> Host:
+        return self.zone.hosts[self.placed.host_id]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
@@ -112,6 +122,15 @@ class Waiting:
     why: str
     may_pass_soon: bool
     alternatives: Alternatives
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody is alarmed while a host that will take it is just coming back."""
+        return self.may_pass_soon and self.turn.decision.attempts < QUIET_LOOKS
+
+    @property
+    def is_news(self) -> bool:
+        return not self.is_quiet and self.turn.decision.outcome is not DecisionOutcome.WAITING_FOR_CAPACITY
 
 
 async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn]]:
@@ -130,11 +149,11 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
                 why, soon = why_nowhere(demand, zone.snapshot, zone.pools), may_pass_soon(demand, zone.snapshot)
                 without.append(Waiting(turn=turn, why=why, may_pass_soon=soon, alternatives=alternatives))
 
-    async def raised(store: Store, each: Chosen) -> Turn:
-        return await _raise(store, each, cloud)
+    async def raised(store: Store, batch: Sequence[Chosen]) -> list[Turn]:
+        return await _raise(store, batch, cloud)
 
-    async def waits(store: Store, each: Waiting) -> None:
-        await _wait_for_room(store, each, cloud)
+    async def waits(store: Store, batch: Sequence[Waiting]) -> list[Decision]:
+        return await _wait_for_room(store, batch, cloud)
 
     async for batch in together(chosen, raised, cloud):
         yield [turn for _, turn in batch if turn is not None]
@@ -148,19 +167,23 @@ async def _with_belongings(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) 
     for volume in await cloud.store.volumes.find(any_of("vm_id", list(volumes)), LIVE):
         if volume.vm_id is not None:
             volumes[volume.vm_id].append(volume)
-    template_ids = sorted({turn.vm.template_id for turn in turns if turn.vm.template_id is not None})
+    template_ids = {template_id for turn in turns for template_id in (turn.vm.template_id, turn.vm.iso_id)} - {None}
     templates: dict[TemplateId | None, Template] = {
-        each.id: each for each in await cloud.store.templates.find(any_of("id", template_ids))
+        each.id: each for each in await cloud.store.templates.find(any_of("id", sorted(map(str, template_ids))))
     }
-    return [
-        replace(turn, owns=_belongings(volumes[turn.vm.id], templates.get(turn.vm.template_id), zone)) for turn in turns
-    ]
+    return [replace(turn, owns=_belongings(turn.vm, volumes[turn.vm.id], templates, zone)) for turn in turns]
 
 
-def _belongings(volumes: Sequence[Volume], template: Template | None, zone: ZoneView) -> Belongings:
+def _belongings(
+    vm: Vm, volumes: Sequence[Volume], templates: Mapping[TemplateId | None, Template], zone: ZoneView
+) -> Belongings:
     pool_ids = {volume.pool_id for volume in volumes if volume.pool_id is not None}
-    pools = {pool_id: zone.pools[pool_id] for pool_id in pool_ids if pool_id in zone.pools}
-    return Belongings(volumes=tuple(volumes), template=template, pools=pools)
+    return Belongings(
+        volumes=tuple(volumes),
+        template=templates.get(vm.template_id),
+        pools={pool_id: zone.pools[pool_id] for pool_id in pool_ids if pool_id in zone.pools},
+        iso=templates.get(vm.iso_id),
+    )
 
 
 async def _requests(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Request]:
@@ -185,15 +208,27 @@ def for_recovery(request: Request, turn: Turn) -> Request:
 # --- what is written --------------------------------------------------------------------------------------------------
 
 
-async def _raise(store: Store, chosen: Chosen, cloud: Cloud) -> Turn:
-    """The epoch and the record together; the user's wish is in the row that is compared and set."""
-    turn, zone = chosen.turn, chosen.zone
-    host = zone.hosts[chosen.placed.host_id]
-    why = f"HA: {turn.decision.rule}"
-    vm = await raise_epoch(store, turn.vm, host, zone.clusters[host.cluster_id], await store.now(), why)
-    ordered = phase("ordered", turn, cloud, f"epoch {vm.epoch} on {host.name}", host.id)
-    decided = replace(
-        with_phase(turn.decision, ordered),
+async def _raise(store: Store, batch: Sequence[Chosen], cloud: Cloud) -> list[Turn]:
+    """The epochs and the records together; the user's wish is in the row that is compared and set."""
+    now = await store.now()
+    vms = await change_vms(store, now, [_raising(chosen) for chosen in batch])
+    pairs = [(chosen.turn.decision, _ordered(chosen, vm, cloud)) for chosen, vm in zip(batch, vms, strict=True)]
+    decisions = await store.decisions.swap_all(pairs)
+    return [
+        replace(chosen.turn, decision=decision, vm=vm, host_name=chosen.host.name)
+        for chosen, vm, decision in zip(batch, vms, decisions, strict=True)
+    ]
+
+
+def _raising(chosen: Chosen) -> VmChange:
+    turn, host = chosen.turn, chosen.host
+    return raising(turn.vm, host, chosen.zone.clusters[host.cluster_id], f"HA: {turn.decision.rule}")
+
+
+def _ordered(chosen: Chosen, vm: Vm, cloud: Cloud) -> Decision:
+    turn, host = chosen.turn, chosen.host
+    return replace(
+        with_phase(turn.decision, phase("ordered", turn, cloud, f"epoch {vm.epoch} on {host.name}", host.id)),
         target_host_id=host.id,
         epoch=vm.epoch,
         alternatives=in_facts(chosen.placed.alternatives),
@@ -201,33 +236,27 @@ async def _raise(store: Store, chosen: Chosen, cloud: Cloud) -> Turn:
         outcome=DecisionOutcome.PENDING,
         retry_at=None,
     )
-    decision = await store.decisions.swap(turn.decision, decided)
-    return replace(turn, decision=decision, vm=vm, host_name=host.name)
 
 
-async def _wait_for_room(store: Store, waiting: Waiting, cloud: Cloud) -> None:
-    """Told when it begins, but nobody is alarmed while a host that will take it is just coming back."""
+async def _wait_for_room(store: Store, batch: Sequence[Waiting], cloud: Cloud) -> list[Decision]:
+    now = await store.now()
+    for waiting in batch:
+        if waiting.is_news:
+            subject = f"Unable to restart {waiting.turn.vm.name}: {waiting.why}"
+            described, key = str(waiting.alternatives), alert_key(waiting.turn.vm)
+            await cloud.journal.alert(store, AlertType.USER_VM, subject, description=described, dedupe_key=key)
+    return await store.decisions.swap_all([(each.turn.decision, _parked(each, now, cloud)) for each in batch])
+
+
+def _parked(waiting: Waiting, now: datetime, cloud: Cloud) -> Decision:
     turn = waiting.turn
-    if waiting.may_pass_soon and turn.decision.attempts < QUIET_LOOKS:
-        soon = await _tried_later(turn.decision, waiting, QUIET_LOOK_PAUSE, store)
-        await store.decisions.swap(turn.decision, soon)
-        return
-    first = turn.decision.outcome is not DecisionOutcome.WAITING_FOR_CAPACITY
-    told = with_phase(turn.decision, phase("no-room", turn, cloud, waiting.why)) if first else turn.decision
-    later = await _tried_later(told, waiting, pause(turn.decision, cloud.settings), store)
-    await store.decisions.swap(turn.decision, replace(later, outcome=DecisionOutcome.WAITING_FOR_CAPACITY))
-    if first:
-        subject = f"Unable to restart {turn.vm.name}: {waiting.why}"
-        described = str(waiting.alternatives)
-        await cloud.journal.alert(
-            store, AlertType.USER_VM, subject, description=described, dedupe_key=alert_key(turn.vm)
-        )
-
-
-async def _tried_later(decision: Decision, waiting: Waiting, after: timedelta, store: Store) -> Decision:
-    return replace(
-        decision,
+    later = replace(
+        turn.decision,
         alternatives=in_facts(waiting.alternatives),
-        attempts=decision.attempts + 1,
-        retry_at=await store.now() + after,
+        attempts=turn.decision.attempts + 1,
+        retry_at=now + (QUIET_LOOK_PAUSE if waiting.is_quiet else pause(turn.decision, cloud.settings)),
     )
+    if waiting.is_quiet:
+        return later
+    told = with_phase(later, phase("no-room", turn, cloud, waiting.why)) if waiting.is_news else later
+    return replace(told, outcome=DecisionOutcome.WAITING_FOR_CAPACITY)

@@ -16,7 +16,7 @@ from mainstay_controller.domain.ids import DecisionId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Decision, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, VmState
-from mainstay_controller.operations.change_state import change_vm
+from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm
 from mainstay_controller.operations.orders.start_orders import taken_off
@@ -47,16 +47,20 @@ async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[
     """Within the caller's transaction; Stale means that somebody changed one of the guests, and nothing was written."""
     now, cloud = await store.now(), case.cloud
     judged = [(each, judge(each.vm, each.cause, force_ha=cloud.settings.force_ha)) for each in freed]
+    off = await change_vms(store, now, [_gone(each, verdict) for each, verdict in judged])
     decisions, events = [], []
-    for each, verdict in judged:
-        off = taken_off(each.vm, verdict.why)
-        vm = await change_vm(store, each.vm, VmEvent.PROVEN_GONE, now, str(each.proof), into=off)
+    for (each, verdict), vm in zip(judged, off, strict=True):
         decisions.append(_decision(case, each, vm, verdict, now))
         text = f"{vm.name} stopped: {each.proof}; {verdict.why}"
         events.append(cloud.journal.entry("VM.STOP", text, about_vm(vm), level=Level.WARN))
         await _alert(store, each, verdict, cloud)
     await store.events.add_all(events)
     return await _write(store, decisions)
+
+
+def _gone(freed: Freed, verdict: Verdict) -> VmChange:
+    off = taken_off(freed.vm, verdict.why)
+    return VmChange(vm=freed.vm, event=VmEvent.PROVEN_GONE, into=off, why=str(freed.proof))
 
 
 async def _write(store: Store, decisions: list[Decision]) -> list[Decision]:
