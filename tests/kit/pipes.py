@@ -74,6 +74,9 @@ class Exchange:
     def listen(self, address: str, serve: Serve) -> None:
         self._listening[address] = serve
 
+    def listens(self, address: str) -> bool:
+        return address in self._listening
+
     def hang_up(self, address: str) -> None:
         """Nobody listens there any more; lines that are open stay."""
         del self._listening[address]
