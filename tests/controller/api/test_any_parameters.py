@@ -1,5 +1,7 @@
 """Whatever is sent with a command, the answer is an answer: never an internal error, never a thing half made, always the name of the bad field.
 
+"Half made" is judged by every row of the database, before and after a call that was refused.
+
 Each example begins with the same small cloud, so that ids can name things that are there."""
 
 from __future__ import annotations
@@ -54,8 +56,9 @@ class Ground:
             setattr(self.dispatcher.cloud, name, value)
         self.store.rows.tables = {name: dict(rows) for name, rows in self.tables.items()}
 
-    def counts(self) -> dict[str, int]:
-        return {name: len(rows) for name, rows in self.store.rows.tables.items() if name not in UNCOUNTED}
+    def rows(self) -> Tables:
+        """All that is kept; records are frozen, so that each is its own picture."""
+        return {name: dict(rows) for name, rows in self.store.rows.tables.items() if name not in UNCOUNTED and rows}
 
     def ids_of(self, repository: str) -> list[str]:
         return sorted(self.tables[repository])
@@ -127,7 +130,7 @@ async def test_every_call_is_answered_whole_or_not_at_all(
 ) -> None:
     parameters = data.draw(calls_of(command, ground))
     ground.put_back()
-    before = ground.counts()
+    before = ground.rows()
 
     asked = UntrustedCall(parameters={"command": command.name, "response": "json", **parameters})
     answer = await ground.dispatcher.answer(asked)
@@ -135,6 +138,6 @@ async def test_every_call_is_answered_whole_or_not_at_all(
     ((_, body),) = orjson.loads(answer.body).items()
     assert answer.status in ANSWERS, body
     if answer.status != 200:
-        assert ground.counts() == before, body
+        assert ground.rows() == before, body
     if answer.status == 431:
         assert any(parameter.name in body["errortext"] for parameter in command.parameters), body["errortext"]

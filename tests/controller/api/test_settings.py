@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import mainstay_controller
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.domain.records import Cluster
 from mainstay_controller.domain.tunable import HIDDEN
@@ -16,6 +21,9 @@ from tests.kit.api import a_cloud, an_api
 from tests.kit.memory_store import MemoryStore
 from tests.kit.virtual_time import BEGINNING
 
+RANGE = {"gateway": "10.99.0.1", "netmask": "255.255.0.0", "startip": "10.99.1.1", "endip": "10.99.1.9"}
+SOURCES = Path(mainstay_controller.__file__).parent
+
 
 def a_cluster(name: str) -> Cluster:
     return Cluster(
@@ -26,6 +34,29 @@ def a_cluster(name: str) -> Cluster:
 def test_every_default_is_a_value_its_own_declaration_allows() -> None:
     for each in declared().values():
         assert each.tunable.read(str(each.default), each.kind) == each.default, each.tunable.name
+
+
+def test_every_setting_is_declared_once_and_read_somewhere_and_none_is_read_that_is_not_declared() -> None:
+    """Settings are read as attributes of `settings`, so the code itself tells which there are."""
+    known = [each.name for each in fields(Settings)]
+    code = "\n".join(file.read_text() for file in SOURCES.rglob("*.py") if file.name != "settings.py")
+    read = {name for name in re.findall(r"\bsettings\.(\w+)(?!\w|\()", code) if name.islower()}
+
+    assert len(declared()) == len(known)
+    assert [name for name in known if not re.search(rf"\.{name}\b", code)] == []
+    assert read - set(known) == set()
+
+
+async def test_a_new_cluster_has_the_ratios_of_the_cloud() -> None:
+    async with an_api() as api:
+        await api.post("updateConfiguration", name="mem.overprovisioning.factor", value="1.5")
+        zone = await a_zone(api)
+        pod = (await api.post("createPod", name="p", zoneid=zone, **RANGE)).body["pod"]["id"]
+        kind = {"clustertype": "CloudManaged", "hypervisor": "Simulator"}
+        made = await api.post("addCluster", zoneid=zone, podid=pod, clustername="c", **kind)
+
+    assert made.body["cluster"][0]["memoryovercommitratio"] == "1.5"
+    assert made.body["cluster"][0]["cpuovercommitratio"] == "1.0"
 
 
 async def test_a_change_takes_effect_here_and_at_another_controller() -> None:

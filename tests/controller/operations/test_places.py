@@ -104,7 +104,6 @@ BAD: list[tuple[Make, str, dict[str, Any], str]] = [
     (pod, "netmask", {"netmask": "255.0.255.0"}, "is no IPv4 network"),
     (cluster, "podid", {"pod_id": PodId("nowhere")}, "there is no pod"),
     (cluster, "hypervisor", {"hypervisor": "abacus"}, "is not one of KVM"),
-    (cluster, "memoryovercommitratio", {"memory_overcommit_ratio": 0.0}, "is not above 0"),
     (cluster, "leaseprofile", {"lease_profile": "sleepy"}, "is not one of fast"),
     (host, "url", {"url": "ssh://10.0.0.9"}, "does not begin with http://"),
     (host, "url", {"url": "http://"}, "names no host"),

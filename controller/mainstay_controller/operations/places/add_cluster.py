@@ -27,13 +27,12 @@ class NewCluster:
     hypervisor: str
     cluster_type: str = "CloudManaged"
     allocation_state: AllocationState = AllocationState.ENABLED
-    cpu_overcommit_ratio: float = 1.0
-    memory_overcommit_ratio: float = 1.0
     fence_policy: str = "keep"
     lease_profile: str = "standard"
 
 
 async def add_cluster(new: NewCluster, cloud: Cloud) -> Cluster:
+    """With the ratios that hold in the whole cloud now; from then on it has its own."""
     zone = await living_zone(new.zone_id, cloud.store)
     pod = await living_pod(new.pod_id, zone, cloud.store)
     cluster = Cluster(
@@ -45,8 +44,8 @@ async def add_cluster(new: NewCluster, cloud: Cloud) -> Cluster:
         created=await cloud.store.now(),
         cluster_type=one_of("clustertype", new.cluster_type, CLUSTER_TYPES),
         allocation_state=new.allocation_state,
-        cpu_overcommit_ratio=a_ratio("cpuovercommitratio", new.cpu_overcommit_ratio),
-        memory_overcommit_ratio=a_ratio("memoryovercommitratio", new.memory_overcommit_ratio),
+        cpu_overcommit_ratio=cloud.settings.cpu_overprovisioning_factor,
+        memory_overcommit_ratio=cloud.settings.memory_overprovisioning_factor,
         fence_policy=one_of("fencepolicy", new.fence_policy, FENCE_POLICIES),
         lease_profile=one_of("leaseprofile", new.lease_profile, LEASE_PROFILES),
     )
@@ -54,9 +53,3 @@ async def add_cluster(new: NewCluster, cloud: Cloud) -> Cluster:
         if await store.clusters.find(eq("pod_id", pod.id), eq("name", cluster.name), LIVE, limit=1):
             raise InvalidParameter("clustername", f"a cluster {cluster.name} exists in pod {pod.name}")
         return await store.clusters.add(cluster)
-
-
-def a_ratio(field: str, ratio: float) -> float:
-    if not 0 < ratio <= 100:
-        raise InvalidParameter(field, f"{ratio} is not above 0 and at most 100")
-    return ratio
