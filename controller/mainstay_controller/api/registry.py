@@ -137,15 +137,16 @@ def command(
     envelope: str | None = None,
     since: str = SINCE,
     polls: bool = False,
+    description: str = "",
 ) -> Callable[[HandlerOf[Request_contra]], Handled]:
-    """Describe a handler: its annotations tell the request and the answer, its docstring what it is for."""
+    """Describe a handler: its annotations tell the request and the answer, `description` or its docstring what it is for."""
 
     def describe(handler: HandlerOf[Request_contra]) -> Handled:
         hints = get_type_hints(handler)
         kind, view = _answer_of(hints["return"])
         return Handled(
             name=name,
-            description=summary_of(handler),
+            description=description or summary_of(handler),
             roles=roles,
             request=next(iter(hints.values())),
             kind=kind,

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import EVERYBODY, Caller
 from mainstay_controller.api.answers import Rows, ViewField, fields_of, rows_of
 from mainstay_controller.api.errors import unknown_command
-from mainstay_controller.api.parameters import Parameter
+from mainstay_controller.api.parameters import STRING_LENGTH_MAX, Parameter
 from mainstay_controller.api.registry import Command, command
 from mainstay_controller.operations.cloud import Cloud
 
@@ -19,7 +19,7 @@ class ParameterView:
     name: str
     description: str
     type: str
-    length: int | None
+    length: int
     required: bool
     related: str | None
 
@@ -84,7 +84,7 @@ def _parameter(parameter: Parameter, offered: Iterable[Command]) -> ParameterVie
         name=parameter.name,
         description=parameter.description,
         type=parameter.word,
-        length=parameter.length,
+        length=parameter.length or STRING_LENGTH_MAX,  # clients want one of each, also of numbers
         required=parameter.required,
         related=_lister_of(parameter, offered),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from mainstay_controller.api.access import Caller
 from mainstay_controller.api.answers import Worked
@@ -21,13 +21,11 @@ NO_NIC = Nic(id=NicId(""), mac="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystemVmView(Worked):
-    wire_key: ClassVar[str] = "systemvm"
+class MachineView(Worked):
+    """What is told of every machine that serves the cloud: its state, and where it is."""
 
     name: str
     state: str
-    system_vm_type: str
-    agent_state: str
     created: datetime
     zone_id: str
     zone_name: str | None
@@ -40,46 +38,41 @@ class SystemVmView(Worked):
     service_offering_id: str
     service_offering_name: str | None
     public_ip: str | None
+    gateway: str | None
+    link_local_ip: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemVmView(MachineView):
+    wire_key: ClassVar[str] = "systemvm"
+
+    system_vm_type: str
+    agent_state: str
     public_netmask: str | None
     public_mac_address: str | None
     private_ip: str | None
     private_netmask: str | None
     private_mac_address: str | None
-    link_local_ip: str | None
-    gateway: str | None
     active_viewer_sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouterView(Worked):
+class RouterView(MachineView):
     wire_key: ClassVar[str] = "router"
 
-    name: str
-    state: str
     role: str = "VIRTUAL_ROUTER"
-    created: datetime
     account: str | None
     domain_id: str
     domain: str | None
-    zone_id: str
-    zone_name: str | None
-    pod_id: str | None
-    pod_name: str | None
-    host_id: str | None
-    host_name: str | None
-    hypervisor: str
-    template_id: str | None
-    service_offering_id: str
-    service_offering_name: str | None
     guest_network_id: str | None
     guest_network_name: str | None
     guest_ip_address: str | None
     guest_netmask: str | None
-    public_ip: str | None
-    gateway: str | None
-    link_local_ip: str | None
     is_redundant_router: bool = False
     requires_upgrade: bool = False
+
+
+M = TypeVar("M", bound=MachineView)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +110,12 @@ async def _names(records: Sequence[Vm], cloud: Cloud) -> _Names:
     )
 
 
-def _system_vm(vm: Vm, names: _Names) -> SystemVmView:
-    public, private, control = (_nic(vm, traffic) for traffic in ("Public", "Management", "Control"))
-    return SystemVmView(
+def _machine(kind: Callable[..., M], vm: Vm, names: _Names, **own: object) -> M:
+    public, control = _nic(vm, "Public"), _nic(vm, "Control")
+    return kind(
         id=vm.id,
         name=vm.name,
         state=vm.state,
-        system_vm_type=WIRE_TYPES.get(vm.type, vm.type.lower()),
-        agent_state="Up" if vm.host_id in names.up and vm.state == "Running" else "Down",
         created=vm.created,
         zone_id=vm.zone_id,
         zone_name=names.zones.get(vm.zone_id),
@@ -137,43 +128,41 @@ def _system_vm(vm: Vm, names: _Names) -> SystemVmView:
         service_offering_id=vm.service_offering_id,
         service_offering_name=names.offerings.get(vm.service_offering_id),
         public_ip=public.ip or None,
+        gateway=public.gateway or None,
+        link_local_ip=control.ip or None,
+        **own,
+    )
+
+
+def _system_vm(vm: Vm, names: _Names) -> SystemVmView:
+    public, private = _nic(vm, "Public"), _nic(vm, "Management")
+    return _machine(
+        SystemVmView,
+        vm,
+        names,
+        system_vm_type=WIRE_TYPES.get(vm.type, vm.type.lower()),
+        agent_state="Up" if vm.host_id in names.up and vm.state == "Running" else "Down",
         public_netmask=public.netmask or None,
         public_mac_address=public.mac or None,
         private_ip=private.ip or None,
         private_netmask=private.netmask or None,
         private_mac_address=private.mac or None,
-        link_local_ip=control.ip or None,
-        gateway=public.gateway or None,
     )
 
 
 def _router(vm: Vm, names: _Names) -> RouterView:
-    guest, public, control = (_nic(vm, traffic) for traffic in ("Guest", "Public", "Control"))
-    return RouterView(
-        id=vm.id,
-        name=vm.name,
-        state=vm.state,
-        created=vm.created,
+    guest = _nic(vm, "Guest")
+    return _machine(
+        RouterView,
+        vm,
+        names,
         account=names.accounts.get(vm.account_id),
         domain_id=vm.domain_id,
         domain=names.domains.get(vm.domain_id),
-        zone_id=vm.zone_id,
-        zone_name=names.zones.get(vm.zone_id),
-        pod_id=vm.pod_id,
-        pod_name=names.pods.get(vm.pod_id),
-        host_id=vm.host_id,
-        host_name=names.hosts.get(vm.host_id),
-        hypervisor=vm.hypervisor,
-        template_id=vm.template_id,
-        service_offering_id=vm.service_offering_id,
-        service_offering_name=names.offerings.get(vm.service_offering_id),
         guest_network_id=guest.network_id or None,
         guest_network_name=guest.network_name or None,
         guest_ip_address=guest.ip or None,
         guest_netmask=guest.netmask or None,
-        public_ip=public.ip or None,
-        gateway=public.gateway or None,
-        link_local_ip=control.ip or None,
     )
 
 
