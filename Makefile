@@ -14,7 +14,7 @@ test: ## all that CI runs: quick tests, simulated clouds from fresh seeds, then 
 	$(BIN)/pytest -m fresh
 	$(BIN)/pytest -m "lab and not client and not cluster" -n 2 --dist worksteal
 
-test-clients: ## cloudstack-go, built from the Go module proxy, against a running controller; wants Go; minutes at first
+test-clients: ## cloudstack-go, Ansible and cmk, unmodified, against running controllers; wants Go and Python 2.7; minutes
 	@packaging/bootstrap test
 	$(BIN)/pytest -m client
 
