@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import cast
 
 from mainstay_agent.drivers.simulated.world import Pace
+from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Vm, Volume
 from mainstay_controller.domain.states import HostState
@@ -34,6 +36,7 @@ from tests.kit.virtual_time import SeededRng
 
 HOST_BOOT_SECONDS = 8.0
 BEGIN_SECONDS = 60.0
+BEGIN_ATTEMPTS_MAX = 5
 LEASES_TOLD_SECONDS = 1.5  # with the heartbeat after the first renewal
 PACE = Pace(boot_seconds=1.0, host_boot_seconds=HOST_BOOT_SECONDS, migration_mib_per_second=256.0)
 
@@ -159,14 +162,19 @@ class SimulatedCloud:
         vm = await raise_epoch(
             store, vm, host, await store.clusters.by_id(host.cluster_id), await store.now(), "the run begins"
         )
-        cloud = next(
-            each.cloud for each in self.controllers.values() if each.cloud and each.cloud.fleet.is_connected(host.id)
-        )
-        told = await order_start(vm, command_id=f"begin:{vm.id}", cloud=replace(cloud, store=store))
-        if not isinstance(told, Done):
-            self._broke(vm.name, RuntimeError(f"could not be started before the run began: {told}"))
-            return
+        await self._start(vm, on)
         await change_vm(store, vm, VmEvent.OPERATION_SUCCEEDED, await store.now(), "the run begins")
+
+    async def _start(self, vm: Vm, on: str) -> None:
+        """A controller that only heard of the host through another may know its lease too late; then it is ordered again."""
+        for attempt in itertools.count():
+            clouds = (each.cloud for each in self.controllers.values() if each.cloud is not None)
+            cloud = next(each for each in clouds if each.fleet.is_connected(HostId(on)))
+            told = await order_start(vm, command_id=f"begin:{vm.id}:{attempt}", cloud=replace(cloud, store=self.store))
+            if isinstance(told, Done):
+                return
+            assert attempt < BEGIN_ATTEMPTS_MAX, f"{vm.name} could not be started before the run began: {told}"
+            await pause(LEASES_TOLD_SECONDS)
 
     def end(self) -> None:
         """Every process dies, so that its tasks unwind."""
