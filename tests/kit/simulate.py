@@ -4,6 +4,7 @@
     python -m tests.kit.simulate --schedules 1000 --fresh            from seeds that nobody has seen; those of this run are printed
     python -m tests.kit.simulate --seconds 150 --seed-from 7         as many as are done in that time
     python -m tests.kit.simulate --seed 46                           the timeline of that run; --quiet without what processes log
+    python -m tests.kit.simulate --chord each --schedules 320        letters struck in step (simulation/chords.py), each chord in turn; or one by name
     python -m tests.kit.simulate --false-alarms 100                  so many host-hours in which no host dies
 
 The exit status says whether a promise was broken.  A seed gives the same run at the same commit, whatever ran before it and on whichever core."""
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.kit.simulation import false_alarms, hearing
+from tests.kit.simulation import chords, false_alarms, hearing
 from tests.kit.simulation.plan import Plan
 from tests.kit.simulation.run import Verdict, run
 from tests.kit.simulation.schedule import plan_of
@@ -36,6 +37,7 @@ CORES = 2
 SHOWN_MAX = 20
 FRESH_SEEDS = 1 << 40
 BATCH = 40
+EACH = "each"
 
 PlanFrom = Callable[[int], Plan]
 
@@ -86,9 +88,9 @@ def _be_a_worker() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
-def tell(seed: int, quiet: bool) -> bool:
+def tell(seed: int, quiet: bool, plan_from: PlanFrom = plan_of) -> bool:
     """Print the story of one seed; False: a promise was broken."""
-    outcome = run(plan_of(seed), listening=not quiet)
+    outcome = run(plan_from(seed), listening=not quiet)
     print(outcome.cloud.story.timeline())
     for violation in outcome.verdict.violations:
         print(f"BROKEN  {violation}")
@@ -128,10 +130,10 @@ def tally(runs: Iterator[Ran]) -> Tally:
     return whole
 
 
-def count(seeds: range, cores: int, seconds: float) -> bool:
+def count(seeds: range, cores: int, seconds: float, plan_from: PlanFrom = plan_of) -> bool:
     """Print a summary; False: a promise was broken."""
     began = time.perf_counter()
-    whole = tally(simulated(seeds, cores, seconds))
+    whole = tally(simulated(seeds, cores, seconds, plan_from))
     took = time.perf_counter() - began
     print("happenings:", ", ".join(f"{kind} {number}" for kind, number in sorted(whole.kinds.items())))
     for what, times in whole.heard.most_common(SHOWN_MAX):
@@ -169,6 +171,7 @@ def main() -> None:
         "--quiet", action="store_true", help="of one story, only what happens to machines, guests and rows"
     )
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin none after so many")
+    parser.add_argument("--chord", choices=(EACH, *chords.CHORDS), help="seeds of this chord, or of each in turn")
     parser.add_argument("--false-alarms", type=float, metavar="HOURS", help="host-hours in which no host dies")
     parser.add_argument("--cores", type=int, default=CORES)
     chosen = parser.parse_args()
@@ -182,13 +185,14 @@ def main() -> None:
 
 
 def _carried_out(chosen: argparse.Namespace) -> bool:
+    plan_from = plan_of if chosen.chord is None else partial(chords.plan_of, chord=chords.CHORDS.get(chosen.chord))
     if chosen.seed is not None:
-        return tell(chosen.seed, chosen.quiet)
+        return tell(chosen.seed, chosen.quiet, plan_from)
     if chosen.false_alarms is not None:
         return count_false_alarms(chosen.false_alarms, chosen.seed_from, chosen.cores)
     first = secrets.randbelow(FRESH_SEEDS) if chosen.fresh else chosen.seed_from
     seeds = range(first, first + chosen.schedules)
-    return count(seeds, chosen.cores, chosen.seconds)
+    return count(seeds, chosen.cores, chosen.seconds, plan_from)
 
 
 if __name__ == "__main__":

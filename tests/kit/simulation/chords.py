@@ -35,7 +35,9 @@ class Chord:
     is_harmless: bool = False  # no guest may die of it
 
 
-def plan_of(seed: int, chord: Chord) -> Plan:
+def plan_of(seed: int, chord: Chord | None = None) -> Plan:
+    """Of that chord; if none is named, each has its turn."""
+    chord = chord or tuple(CHORDS.values())[seed % len(CHORDS)]
     chance = Random(seed)
     controllers, vms = chance.choice(chord.controllers), chance.randint(*GUESTS)
     scene = Scene(
