@@ -41,7 +41,7 @@ class SearchFailed(Exception):
 
 
 def search(ticks: Ticks, defines: tuple[str, ...]) -> Search:
-    """`defines`: POISON and HOLD widen the world; the rest hurts it."""
+    """`defines`: POISON, HOLD and GONE widen the world; the rest hurts it."""
     given = [f"-D{define}" for define in (*str(ticks).split(), *defines)]
     with tempfile.TemporaryDirectory(prefix="mainstay-prove-") as folder:
         _run(["spin", "-a", *given, str(MODEL)], folder)

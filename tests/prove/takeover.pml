@@ -13,7 +13,11 @@
  *   DRAINED     what a lease waits for last writes       ANY_ORDER          an order given under an older lease is obeyed
  *                                                        LASTING_AUTHORITY  a lapse leaves standing authority
  *                                                        RESURRECTION       an acknowledgement prolongs a lease that is ending
- *                                                        HASTY_GONE         a start in flight counts as gone when no process is seen
+ *   WORD        what a word that it is gone waits for    HASTY_GONE         a start in flight counts as gone when no process is seen
+ *                                                        UNANSWERED         that word waits for no answer of storage
+ *                                                        EARLY_ANSWER       or for one to a write begun within delta of the end
+ *
+ * With GONE the pool may stand still for all: nothing is read or lands, what is held back is let go when it moves; and A may give its word.
  */
 
 #ifndef V
@@ -35,6 +39,10 @@
 #endif
 #ifndef DRAINED
 #define DRAINED (DELTA + 1)
+#endif
+
+#ifndef WORD
+#define WORD (DELTA + 1)
 #endif
 
 #define NONE 0
@@ -93,6 +101,20 @@ bool dead = false;
 bool released = false;
 bool b_runs = false;
 
+/* the pool, and what A's agent knows of its guest's end */
+bool still = false;
+byte ended = 0;        /* so long ago */
+bool since = false;    /* the renewal on its way was begun long enough after it */
+bool answered = false; /* such a one is acknowledged */
+bool gone = false;     /* A's word is given */
+
+/* A renewal begun now will tell of the guest's last write. */
+#ifdef EARLY_ANSWER
+#define ANSWERS (guest == NONE)
+#else
+#define ANSWERS (guest == NONE && ended == WORD)
+#endif
+
 #define LEFT (stored > granted -> stored : granted)
 #define VALID (held && fresh && !condemned && LEFT > REACH + G && armed)
 
@@ -118,14 +140,15 @@ inline enter_ledger() {
 }
 
 inline guest_dies() {
-  if :: guest == RUNS -> late = DELTA + 1 :: else fi;
+  if :: guest == RUNS -> late = DELTA + 1; ended = 0; since = false; answered = false :: else fi;
   guest = NONE
 }
 
 inline host_dies() {
   guest_dies();
   up = false; armed = false; dog = 0; entry = false; confirmed = false; authority = false; condemned = false; poisoned = false;
-  held = false; fresh = false; stored = 0; granted = 0; draining = 0; asked = false; grant = false; asking = 0
+  held = false; fresh = false; stored = 0; granted = 0; draining = 0; asked = false; grant = false; asking = 0;
+  ended = 0; since = false; answered = false
 }
 
 #define COUNT_DOWN(x) if :: x > 0 -> x-- :: else fi
@@ -136,10 +159,13 @@ inline tick() {
   :: true ->
      COUNT_DOWN(stored); COUNT_DOWN(granted); COUNT_DOWN(draining);
      if :: flying && flight < V -> flight++ :: else fi;
+#ifdef GONE
+     if :: up && guest == NONE && ended < WORD -> ended++ :: else fi;
+#endif
      if :: (asked || grant) && asking < H -> asking++ :: else fi
   fi;
   if :: up && armed -> dog-- :: else fi;
-  COUNT_DOWN(late); COUNT_DOWN(outstanding);
+  if :: !still -> COUNT_DOWN(late) :: else fi; COUNT_DOWN(outstanding);
   if :: window && unchanged < T_DEAD -> unchanged++ :: else fi
 }
 
@@ -153,8 +179,8 @@ active proctype world() {
 
   /* --- A renews --- */
   :: d_step { up && !flying -> judge();
-       if :: !condemned && draining == 0 -> flying = true; landed = false; flight = 0; flight_generation = generation :: else fi }
-  :: d_step { flying && !landed -> landed = true; owned = up; moved = !b_runs; slot_generation = flight_generation }
+       if :: !condemned && draining == 0 -> flying = true; landed = false; flight = 0; flight_generation = generation; since = ANSWERS :: else fi }
+  :: d_step { flying && !landed && !still -> landed = true; owned = up; moved = !b_runs; slot_generation = flight_generation }
   :: d_step { up && flying && landed -> judge(); flying = false; landed = false;
        if
 #ifdef RESURRECTION
@@ -169,7 +195,7 @@ active proctype world() {
 #endif
           held = true; fresh = true
        :: else
-       fi; flight = 0; flight_generation = 0 }
+       fi; flight = 0; flight_generation = 0; answered = (answered || since); since = false }
   :: d_step { flying -> flying = false; landed = false; flight = 0; flight_generation = 0 }   /* never heard of again */
 
   /* --- A keeps its watchdog and its guests --- */
@@ -222,7 +248,7 @@ active proctype world() {
 
   /* --- the witness: a scan begins, reads, ends --- */
   :: d_step { scan == 0 && !b_runs -> scan = 1; ripe = (window && unchanged >= T_DEAD); timely = (outstanding == 0) }
-  :: d_step { scan == 1 -> scan = 2; differs = moved; moved = false; stale = false;
+  :: d_step { scan == 1 && !still -> scan = 2; differs = moved; moved = false; stale = false;
        if :: slot_generation > 0 -> released = true :: else fi }
   :: d_step { scan == 1 -> scan = 2; differs = false; stale = true }            /* its view hangs behind */
   :: d_step { scan == 2 -> scan = 0;
@@ -240,6 +266,19 @@ active proctype world() {
 #endif
        fi; ripe = false; timely = false; differs = false; stale = false }
 
+#ifdef GONE
+  /* --- the pool stands still, and moves; A gives its word that its guest is gone, and starts it under this epoch no more --- */
+  :: d_step { !still && !b_runs -> still = true }
+  :: d_step { still -> still = false; late = 0 }
+  :: d_step { up && guest == NONE && !entry && ended == WORD && !gone && !b_runs ->
+#ifndef UNANSWERED
+       if :: answered -> gone = true; order = false; authority = false :: else fi
+#else
+       gone = true; order = false; authority = false
+#endif
+     }
+#endif
+
 #ifdef HOLD
   /* --- holds, by a leader that may change --- */
   :: d_step { up && entry && held && !condemned && !asked && !grant -> judge();
@@ -256,9 +295,9 @@ active proctype world() {
 #endif
 
   /* --- the takeover: epoch 2 by compare-and-set, once --- */
-  :: d_step { !b_runs && ((dead && outstanding == 0) || released) -> b_runs = true;
+  :: d_step { !b_runs && ((dead && outstanding == 0) || released || gone) -> b_runs = true;
        assert(guest != RUNS && late == 0);
        scan = 0; window = false; unchanged = 0; ripe = false; timely = false; differs = false; stale = false; moved = false;   /* all said */
-       dead = false; released = false; outstanding = 0; poison = 0 }
+       dead = false; released = false; gone = false; outstanding = 0; poison = 0 }
   od
 }

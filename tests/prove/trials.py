@@ -59,6 +59,7 @@ PLAIN_GRID = (
 POISON_GRID = (Ticks(), Ticks(DELTA=2), Ticks(V=4, SLIP=1))
 HOLD_GRID = (Ticks(), Ticks(DELTA=0, SLIP=1, H=5))
 ROOMY = Ticks(V=5)  # a renewal begun just before L must still be young when the witness's patience is over
+GONE_GRID = (Ticks(), Ticks(DELTA=2), Ticks(V=4, SLIP=1))
 FAULTS = (
     ("a renewal counts from its acknowledgement", "END_COUNTS"),
     ("the witness trusts a stale view", "STALE_VIEW"),
@@ -66,6 +67,10 @@ FAULTS = (
     ("a lapse leaves standing authority", "LASTING_AUTHORITY"),
     ("an acknowledgement prolongs a lease that is ending", "RESURRECTION"),
     ("a start in flight counts as gone", "HASTY_GONE"),
+)
+GONE_FAULTS = (
+    ("a host's word waits for no answer of storage", "UNANSWERED"),
+    ("a host's word waits for a write begun within delta of the end", "EARLY_ANSWER"),
 )
 
 
@@ -83,6 +88,12 @@ def spin_trials() -> Iterator[SpinTrial]:
         yield SpinTrial(name=f"sound with holds: {ticks}", must_break=False, ticks=ticks, defines=("HOLD",))
         less = f"HOLD_OVER={ticks.H + ticks.SLIP + ticks.DELTA}"
         yield SpinTrial(name=f"hold over - 1 tick: {ticks}", must_break=True, ticks=ticks, defines=("HOLD", less))
+    for ticks in GONE_GRID:
+        yield SpinTrial(name=f"sound with a host's own word: {ticks}", must_break=False, ticks=ticks, defines=("GONE",))
+        less = f"WORD={ticks.DELTA}"
+        yield SpinTrial(name=f"a host's word - 1 tick: {ticks}", must_break=True, ticks=ticks, defines=("GONE", less))
+    for name, define in GONE_FAULTS:
+        yield SpinTrial(name=name, must_break=True, ticks=Ticks(), defines=("GONE", define))
     for name, define in FAULTS:
         yield SpinTrial(name=name, must_break=True, ticks=ROOMY, defines=(define,))
     yield SpinTrial(

@@ -3,7 +3,8 @@
 A guest that ended leaves nothing on its way where storage answers.  But a pool that stands still may keep what the guest wrote last, for as long as it
 stands, and delta bounds only what is on its way to a pool that moves.  So the word waits until a write of ours that was *begun* after the end was
 acknowledged: storage that completes the later write is not holding back the earlier ones.  That write is the renewal of our own slot, which comes every R
-anyway.  Where the pool had not answered of late when the guest ended, delta must have passed as well: what went another way may be on that for so long.
+anyway.  Where the pool had not answered of late when the guest ended, that write must be begun delta after the end: what the guest wrote last may go
+another way for so long, and one that was overtaken meanwhile would be kept by a pool that stood still next.
 
 The cost: a stop takes until the next renewal, which is begun at once.  A host whose pool hangs gives no word: it says `storage-silent` once delta has
 passed, and leaves it to whoever asks to hear from others whether the pool moves."""
@@ -27,8 +28,8 @@ async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | Non
     ended_at = clock.monotonic()
     was_disturbed = not all(is_fresh(lease, profile) for lease in await _leases(charge, vm_id))
     safe_at = ended_at + (profile.late_io_seconds if was_disturbed else 0.0)
-    silent_at = ended_at + profile.late_io_seconds + profile.renew_seconds + profile.poll_seconds
-    while not (await _answered_since(ended_at, charge, vm_id) and clock.monotonic() >= safe_at):
+    silent_at = ended_at + profile.late_io_seconds + 2 * profile.renew_seconds + profile.poll_seconds
+    while not await _answered_since(safe_at, charge, vm_id):
         if clock.monotonic() >= silent_at:
             return STORAGE_SILENT
         if not deadline.remaining_seconds():

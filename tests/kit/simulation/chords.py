@@ -166,6 +166,16 @@ def the_pool_stands_still_for_all(scene: Scene) -> Iterator[Happening]:
     yield struck(faults.pool_stands_still, scene, 8, 35)
 
 
+def the_pool_stands_still_soon_after_a_guest_ended(scene: Scene) -> Iterator[Happening]:
+    """What it wrote last was on its way, and younger than a renewal that was acknowledged in between."""
+    there = about(scene, scene.host())
+    hangs_seconds = scene.chance.uniform(3.0, 3.6)
+    yield replace(struck(faults.pool_hangs, there), seconds=hangs_seconds)
+    for vm in there.vms:
+        yield struck(faults.outsider_destroys, after(replace(there, vms=(vm,)), 2.7, hangs_seconds))
+    yield struck(faults.pool_stands_still, after(scene, hangs_seconds + 0.1, hangs_seconds + 0.6), 8, 16)
+
+
 def held_then_cut_off(scene: Scene) -> Iterator[Happening]:
     """The pool stands still for all, so that holds are given; it moves again, but not for a host that is cut off meanwhile."""
     host = about(scene, scene.host())
@@ -352,6 +362,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=the_pool_stands_still_for_all, is_harmless=True),
         Chord(draw=controllers_come_back_to_a_database_that_crawls, fence_policies=("fence",), is_harmless=True),
         Chord(draw=pool_fails_for_a_moment),
+        Chord(draw=the_pool_stands_still_soon_after_a_guest_ended),
         Chord(draw=held_then_cut_off),
         Chord(draw=held_then_cut_off_as_the_controller_dies, controllers=(1,)),
         Chord(draw=a_host_dies_while_the_pool_stands_still),

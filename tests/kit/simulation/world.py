@@ -102,11 +102,19 @@ class HarshWorld(SimulatedWorld):
     # --- what lands late ---
 
     def land_late(self, pool_ids: frozenset[str], landing: Callable[[], None]) -> None:
+        if not self._held(pool_ids, landing):
+            sim_loop().of_nobody_later(self.chance.uniform(0, LATE_IO_SECONDS), self._land, pool_ids, landing)
+
+    def _land(self, pool_ids: frozenset[str], landing: Callable[[], None]) -> None:
+        """Unless the pool has come to stand still while it was on its way."""
+        if not self._held(pool_ids, landing):
+            landing()
+
+    def _held(self, pool_ids: frozenset[str], landing: Callable[[], None]) -> bool:
         still = sorted(pool_ids & self.still_pools)
         if still:
             self._held_by_pool[still[0]].append(landing)
-        else:
-            sim_loop().of_nobody_later(self.chance.uniform(0, LATE_IO_SECONDS), landing)
+        return bool(still)
 
     def late_write_of(self, host: HarshHost, copy: Copy) -> Callable[[], None]:
         vm_id, epoch = copy.spec.vm_id, copy.spec.epoch

@@ -157,6 +157,17 @@ def gone_before_its_writes(plant: Planter) -> None:
 # --- epochs -----------------------------------------------------------------------------------------------------------
 
 
+def an_early_answer_is_enough(plant: Planter) -> None:
+    """Of storage, to a write begun within delta of the guest's end."""
+    ships = last_writes._answered_since
+
+    async def answered_since(moment: float, charge: Any, vm_id: str) -> bool:
+        early = moment - charge.book.pools.profile.late_io_seconds
+        return charge.clock.monotonic() >= moment and await ships(early, charge, vm_id)
+
+    plant.put(last_writes, "_answered_since", answered_since)
+
+
 def epochs_do_not_rise(plant: Planter) -> None:
     ships = start_orders.placed_on
     plant.put(
@@ -444,6 +455,7 @@ CATALOGUE = {
         (off_is_believed_alone, "cut_off_and_its_power_controller_lies"),
         (any_move_of_a_slot_is_a_boot, "cut_off_for_seconds"),
         (given_up_whoever_wrote_it, "cut_off_for_seconds"),
+        (an_early_answer_is_enough, "the_pool_stands_still_soon_after_a_guest_ended"),
         (gone_before_its_writes, "pool_hangs_for_some"),
         (a_guest_told_to_stop_is_gone, "users_stop_what_cannot_be_reached"),
         (every_boot_is_over, "users_stop_what_cannot_be_reached"),
