@@ -28,7 +28,7 @@ async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | Non
     ended_at = clock.monotonic()
     was_disturbed = not all(is_fresh(lease, profile) for lease in await _leases(charge, vm_id))
     safe_at = ended_at + (profile.late_io_seconds if was_disturbed else 0.0)
-    silent_at = ended_at + profile.late_io_seconds + 2 * profile.renew_seconds + profile.poll_seconds
+    silent_at = ended_at + profile.late_io_seconds + profile.renew_seconds + profile.poll_seconds
     while not await _answered_since(safe_at, charge, vm_id):
         if clock.monotonic() >= silent_at:
             return STORAGE_SILENT
