@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from mainstay_controller.store.sql.file_reader import FileReader
 from mainstay_controller.store.sql.store import SqlStore
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -24,7 +25,7 @@ async def open_store(url: str) -> SqlStore:
     """Connect, migrate to the newest schema, and return the store."""
     engine = make_engine(url)
     await migrate(engine)
-    return SqlStore(engine, readers=make_readers(url))
+    return SqlStore(engine, file_reader=make_file_reader(url))
 
 
 def make_engine(url: str) -> AsyncEngine:
@@ -36,16 +37,19 @@ def make_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def make_readers(url: str) -> AsyncEngine | None:
-    """For SQLite, connections that only read and stay in autocommit: to turn one to that and back costs as much as what is read, since
-    each word to the file's thread is a switch of threads.  Servers lend theirs without such words; None."""
+def make_file_reader(url: str) -> FileReader | None:
+    """For SQLite; None: servers are read through their own drivers."""
     if sa.make_url(url).get_backend_name() != "sqlite":
         return None
-    engine = create_async_engine(
-        url, **OPTIONS["sqlite"], isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True, pool_reset_on_return=None
+    engine = sa.create_engine(
+        sa.make_url(url).set(drivername="sqlite"),
+        **OPTIONS["sqlite"],
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        pool_reset_on_return=None,
     )
-    sa.event.listen(engine.sync_engine, "connect", prepare_sqlite)
-    return engine
+    sa.event.listen(engine, "connect", prepare_sqlite)
+    return FileReader(engine, threads=POOL_SIZE)
 
 
 # No ping before each use of a connection: it would double the round trips.  One that is lost says so at its BEGIN, and all are made anew.

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, Page, Stale, Unreachable, Where
+from mainstay_controller.store.sql.file_reader import FileReader, Values
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
 
 T = TypeVar("T")
@@ -38,11 +39,12 @@ class SqlStore:
     """All repositories on one engine; made by `store.sql.engine.open_store`."""
 
     def __init__(
-        self, engine: AsyncEngine, connection: AsyncConnection | None = None, *, readers: AsyncEngine | None = None
+        self, engine: AsyncEngine, connection: AsyncConnection | None = None, *, file_reader: FileReader | None = None
     ) -> None:
-        """`readers`: connections that are in autocommit already; without them those of `engine` are put there."""
+        """`file_reader`: what reads outside transactions; None: connections of `engine`, put into autocommit."""
         self.engine = engine
-        self._readers = readers or engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._file_reader = file_reader
+        self._readers = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._connection = connection
         self._writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
@@ -53,18 +55,18 @@ class SqlStore:
         async with self._alone(), self._connected(self.engine) as connection:
             with told_plainly():
                 await connection.begin()
-            yield SqlStore(self.engine, connection, readers=self._readers)
+            yield SqlStore(self.engine, connection)
             await commit(connection)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def rows(self, query: sa.Executable, values: Values = None) -> Sequence[sa.Row[Any]]:
+        """As the caller's transaction sees them, or as they are."""
         if self._connection is not None:
+            return await _rows(self._connection, query, values)
+        if self._file_reader is not None:
             with told_plainly():
-                yield self._connection
-            return
+                return await self._file_reader.rows(query, values)
         async with self._connected(self._readers) as connection:
-            with told_plainly():
-                yield connection
+            return await _rows(connection, query, values)
 
     @asynccontextmanager
     async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -100,12 +102,12 @@ class SqlStore:
             yield
 
     async def now(self) -> datetime:
-        async with self.reading() as connection:
-            moment = (await connection.execute(NOW[self.engine.dialect.name])).scalar_one()
+        [(moment,)] = await self.rows(NOW[self.engine.dialect.name])
         return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).replace(tzinfo=UTC)
 
     async def close(self) -> None:
-        await self._readers.dispose()
+        if self._file_reader is not None:
+            self._file_reader.close()
         await self.engine.dispose()
 
     def __getattr__(self, name: str) -> Any:
@@ -115,6 +117,11 @@ class SqlStore:
         repository: SqlRepository[Any] = SqlRepository(MAPPINGS[name], self)
         setattr(self, name, repository)
         return repository
+
+
+async def _rows(connection: AsyncConnection, query: sa.Executable, values: Values) -> Sequence[sa.Row[Any]]:
+    with told_plainly():
+        return (await connection.execute(query, values)).all()
 
 
 async def let_go(connection: AsyncConnection) -> None:
@@ -181,8 +188,10 @@ class SqlRepository(Generic[T]):
         return found
 
     async def get(self, record_id: str) -> T | None:
-        rows = await self._select(sa.select(self._table).where(self._table.c.id == record_id))
-        return rows[0] if rows else None
+        for row in await self._store.rows(self._mapping.by_id, {"id": record_id}):
+            found: T = self._mapping.read(row)
+            return found
+        return None
 
     async def find(
         self, *where: Where, order_by: str = "created", descending: bool = False, limit: int | None = None
@@ -196,13 +205,15 @@ class SqlRepository(Generic[T]):
         if page.size is None:
             rows = await self._select(query)
             return rows, len(rows)
-        rows = await self._select(query.limit(page.size).offset((page.number - 1) * page.size))
-        return rows, await self.count(*where)
+        before = (page.number - 1) * page.size
+        rows = await self._select(query.limit(page.size).offset(before))
+        is_last = 0 < len(rows) < page.size or not (rows or before)
+        return rows, before + len(rows) if is_last else await self.count(*where)
 
     async def count(self, *where: Where) -> int:
         query = sa.select(sa.func.count()).select_from(self._table).where(*self._conditions(where))
-        async with self._store.reading() as connection:
-            return int((await connection.execute(query)).scalar_one())
+        [(count,)] = await self._store.rows(query)
+        return int(count)
 
     async def add(self, record: T) -> T:
         await self.add_all([record])
@@ -283,8 +294,7 @@ class SqlRepository(Generic[T]):
         return await self._store.written(take)
 
     async def _select(self, query: sa.Select[Any]) -> list[T]:
-        async with self._store.reading() as connection:
-            return [self._mapping.read(row) for row in await connection.execute(query)]
+        return [self._mapping.read(row) for row in await self._store.rows(query)]
 
     def _query(self, where: Sequence[Where], order_by: str, descending: bool) -> sa.Select[Any]:
         keys = (self._table.c[order_by], self._table.c.id)

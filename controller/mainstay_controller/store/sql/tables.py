@@ -50,9 +50,10 @@ class JsonText(sa.types.TypeDecorator[Any]):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mapping:
-    """One aggregate's table, and how a row becomes a record.  `update` is the compare-and-set, built once."""
+    """One aggregate's table, and how a row becomes a record.  `update` is the compare-and-set; it and the read of one row are built once."""
 
     table: sa.Table
+    by_id: sa.Select[Any]
     update: sa.Update
     record: type
     fields: tuple[str, ...]
@@ -87,7 +88,8 @@ def mapping_of(name: str, aggregate: Aggregate, metadata: sa.MetaData) -> Mappin
     update = sa.update(table).where(*same_row).values({field: sa.bindparam(field) for field in hints})
     readers = ((field, reader_of(hint)) for field, hint in hints.items())
     needed = tuple((field, reader) for field, reader in readers if reader is not None)
-    return Mapping(table, update, aggregate.record, tuple(hints), needed)
+    by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
+    return Mapping(table, by_id, update, aggregate.record, tuple(hints), needed)
 
 
 def column_of(field: str, hint: Any, *, is_key: bool) -> sa.Column[Any]:
