@@ -29,7 +29,7 @@ def may_pet(profile: LeaseProfile, now: float, lapses_at: float) -> bool:
 
 def kill_line(profile: LeaseProfile, lapses_at: float) -> float:
     """L - W(1+rho) - G: from here on guests are killed, with G left to see them gone before the last pet."""
-    return lapses_at - watchdog_reach(profile) - profile.kill_grace_seconds
+    return lapses_at - profile.watchdog_seconds * (1 + profile.clock_error) - profile.kill_grace_seconds
 
 
 def dead_after(profile: LeaseProfile) -> float:

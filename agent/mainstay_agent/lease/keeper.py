@@ -218,9 +218,10 @@ class Keeper:
 
     def own_slot_read(self, pool_id: str, slot: Slot, now: float) -> Step:
         """Both sectors of our own slot, as a scan found them."""
-        before = self.tenure(pool_id)
         keeper, actions = self._stepped(now, lambda keeper: keeper._having_read(pool_id, slot, now))
-        after = keeper.tenure(pool_id)
+        if keeper is self:
+            return keeper, actions
+        before, after = self.tenure(pool_id), keeper.tenure(pool_id)
         if before and after and after.claim is Claim.CONTESTED and before.claim is not Claim.CONTESTED:
             detail = f"slot {after.slot} is written by {slot.owner}: two hosts have one identity"
             actions = (*actions, Tell(event=Warned(code="slot-intruder", detail=detail, pool_id=pool_id)))
@@ -265,8 +266,8 @@ class Keeper:
     def _stepped(self, now: float, deed: Callable[[Keeper], Keeper] | None = None) -> Step:
         """Judge by the new time, do the deed, judge again (the deed may have taken the last guest), and tell what changed."""
         keeper = self._judged(now)
-        if deed is not None:
-            keeper = deed(keeper)._judged(now)
+        if deed is not None and (after := deed(keeper)) is not keeper:
+            keeper = after._judged(now)
         profile = self.profile
         held = tuple([_held(tenure, profile, now) for tenure in keeper.tenures if tenure.is_valid(profile, now)])
         if held == self.told:
@@ -325,6 +326,8 @@ class Keeper:
 
     def _kills(self) -> tuple[Action, ...]:
         condemned = [each.pool_id for each in self.tenures if each.condemned is not None]
+        if not condemned:
+            return ()
         shots = [(pool_id, self.ledger.on_pool(pool_id)) for pool_id in condemned]
         return tuple([KillGuests(pool_id=pool_id, entries=entries) for pool_id, entries in shots if entries])
 
@@ -381,4 +384,4 @@ class Keeper:
 
 
 def _held(tenure: Tenure, profile: LeaseProfile, now: float) -> Held:
-    return Held(pool_id=tenure.pool_id, generation=tenure.generation, by=tenure.held_by(profile, now))
+    return Held(tenure.pool_id, tenure.generation, tenure.held_by(profile, now))

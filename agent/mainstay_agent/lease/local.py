@@ -62,6 +62,7 @@ class LocalLeaseArea:
         self._remembered: Remembered | None = None
         self._remembered_of: Keeper | None = None
         self._observers: dict[str, Observer] = {}
+        self._numbers: dict[str, frozenset[int]] = {}  # of the slots to be read, ours among them
         self._mounts: tuple[PoolMount, ...] = ()
         self._lease_names: tuple[LeaseName, ...] = ()
         self._lanes: dict[str, asyncio.Task[None]] = {}
@@ -137,8 +138,7 @@ class LocalLeaseArea:
 
     async def sightings(self, host_id: str | None = None) -> tuple[SlotSighting, ...]:
         now = self._clock.monotonic()
-        told = (sighting for observer in self._observers.values() for sighting in observer.told(now))
-        return tuple(sighting for sighting in told if host_id in (None, sighting.host_id))
+        return tuple(told for observer in self._observers.values() for told in observer.told(now, host_id))
 
     async def standing_authority(self, vm_id: str) -> bool:
         return self._keeper is not None and self._keeper.standing_authority(vm_id, self._clock.monotonic())
@@ -223,8 +223,8 @@ class LocalLeaseArea:
         now = self._clock.monotonic()
         next_look = begun_at + self._known.profile.poll_seconds
         observer = self._observers.get(pool_id)
-        due = observer.verdict_due_after(now) if observer is not None else None
-        await self._clock.sleep(max(0.0, (next_look if due is None else min(next_look, due)) - now))
+        due = observer.verdict_due_between(now, next_look) if observer is not None else None
+        await self._clock.sleep(max(0.0, (next_look if due is None else due) - now))
 
     async def _renew(self, pool_id: str) -> None:
         for write in self._take(self._known.begin_renewal(pool_id, self._clock.monotonic())):
@@ -243,7 +243,7 @@ class LocalLeaseArea:
             return
         begun_at = self._clock.monotonic()
         try:
-            slots = await self._ports.slots.read(pool_id, frozenset((tenure.slot, *dict(observer.names))))
+            slots = await self._ports.slots.read(pool_id, self._numbers[pool_id])
         except OSError as error:
             self._conclude(observer.blinded())
             self.warn("pool-io", f"cannot read slots: {error}", pool_id)
@@ -299,6 +299,10 @@ class LocalLeaseArea:
         self._ports.slots.use(mounts)
         self._observers = {
             tenure.pool_id: self._observer_of(tenure.pool_id, keeper, lease_names) for tenure in keeper.tenures
+        }
+        self._numbers = {
+            tenure.pool_id: frozenset((tenure.slot, *dict(self._observers[tenure.pool_id].names)))
+            for tenure in keeper.tenures
         }
         self._take((keeper, ()))
         self._lanes_wanted.set()

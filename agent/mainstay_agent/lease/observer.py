@@ -84,17 +84,23 @@ class Observer:
         verdicts = []
         for _number, watch in watches:
             owner = watch.owner
-            dead = now - watch.since >= _patience(our_patience, owner)
+            unchanged = now - watch.since
+            dead = unchanged >= our_patience and unchanged >= _patience(our_patience, owner)
             verdicts.append((owner.host_id, owner.boot_id, owner.generation, dead, watch.released, True))
         return frozenset(verdicts)
 
     @property
     def sightings(self) -> tuple[SlotSighting, ...]:
         """What the last scan showed."""
+        return self._sightings_of(None)
+
+    def _sightings_of(self, host_id: str | None) -> tuple[SlotSighting, ...]:
+        """None: of all hosts."""
         scanned_at = self.scanned_at
         if scanned_at is None:
-            return self.doubted
-        return tuple(self._sighting(watch, scanned_at) for _number, watch in self.watches)
+            return tuple(each for each in self.doubted if host_id in (None, each.host_id))
+        watches = (watch for _number, watch in self.watches if host_id in (None, watch.owner.host_id))
+        return tuple(self._sighting(watch, scanned_at) for watch in watches)
 
     def blinded(self) -> Observer:
         """A scan failed, or was not to be trusted: every window begins anew."""
@@ -109,23 +115,25 @@ class Observer:
             scanned_at=None,
         )
 
-    def told(self, now: float) -> tuple[SlotSighting, ...]:
-        """To whoever asks now.  A scan that storage does not answer never ends: what was seen before it is no answer to a question of today."""
+    def told(self, now: float, host_id: str | None = None) -> tuple[SlotSighting, ...]:
+        """To whoever asks now, of that host or of all.  A scan that storage does not answer never ends: what was seen before it is no answer
+        to a question of today."""
         if self.scanned_at is None or now - self.scanned_at <= bounds.view_age_max(self.profile):
-            return self.sightings
-        return self._doubted()
+            return self._sightings_of(host_id)
+        return self._doubted(host_id)
 
-    def _doubted(self) -> tuple[SlotSighting, ...]:
+    def _doubted(self, host_id: str | None = None) -> tuple[SlotSighting, ...]:
         return tuple(
             replace(each, dead=False, released=False, unchanged_seconds=0.0, witness_sound=False)
-            for each in self.sightings
+            for each in self._sightings_of(host_id)
         )
 
-    def verdict_due_after(self, now: float) -> float | None:
-        """When a slot that stays unmoved would next be declared dead: a scan then spares the wait for the next poll."""
+    def verdict_due_between(self, now: float, next_look: float) -> float | None:
+        """When a slot that stays unmoved would be declared dead: a scan then spares the wait for the next poll."""
         our_patience = bounds.dead_after(self.profile)
-        due = [watch.since + _patience(our_patience, watch.owner) for _number, watch in self.watches]
-        return min([moment for moment in due if moment > now], default=None)
+        old = [watch for _number, watch in self.watches if watch.since + our_patience < next_look]
+        due = [watch.since + _patience(our_patience, watch.owner) for watch in old]
+        return min([moment for moment in due if now < moment < next_look], default=None)
 
     def _is_sound(self, scan: Scan) -> bool:
         own = scan.own

@@ -41,6 +41,8 @@ async def scan(attention: Attention, known: dict[HostId, float], now: float, clo
     """`known`: hosts found silent already, with the moment they were last heard; returns those of now."""
     patient = patience(cloud.settings)
     heard = {last.host_id: last for last in cloud.fleet.last_heard(patient.quiet_before(now))}
+    if not heard:
+        return {}
     still_silent: dict[HostId, float] = {}
     for silence in list(hosts_under_suspicion(heard.values(), attention, patient, now)):
         heard_at = heard[silence.host_id].at

@@ -64,8 +64,8 @@ def test_a_look_is_due_when_the_verdict_is_and_no_more_once_it_was_given() -> No
     watching = watched(an_owner(), until=T_DEAD - POLL)
     told = watching.scanned(a_scan(T_DEAD, an_owner()))
 
-    assert watching.verdict_due_after(T_DEAD - POLL) == pytest.approx(T_DEAD)
-    assert told.verdict_due_after(T_DEAD) is None
+    assert watching.verdict_due_between(T_DEAD - POLL, T_DEAD + POLL) == pytest.approx(T_DEAD)
+    assert told.verdict_due_between(T_DEAD, T_DEAD + POLL) is None
 
 
 def test_the_window_begins_with_the_end_of_its_first_scan_and_ends_with_the_beginning_of_its_last() -> None:

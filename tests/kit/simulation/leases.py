@@ -63,7 +63,7 @@ class HarshSlots:
     async def read(self, pool_id: str, numbers: frozenset[int]) -> Mapping[int, Slot]:
         await self._reach(pool_id)
         slots = self._world.slots
-        sight = {number: slots.get((pool_id, number), BLANK) for number in sorted(numbers)}
+        sight = {number: slots.get((pool_id, number), BLANK) for number in numbers}
         return self._as_it_was(sight)
 
     def _as_it_was(self, sight: Mapping[int, Slot]) -> Mapping[int, Slot]:
@@ -108,9 +108,11 @@ class HarshSlots:
 
     async def _reach(self, pool_id: str) -> None:
         host, boot_id = self._host, self._host.boot_id
-        if self._trouble().slow_seconds:
-            await pause(self._world.chance.uniform(0, 2 * self._trouble().slow_seconds))
-        condition = await host.until_storage_answers((pool_id,))
+        if slow_seconds := self._trouble().slow_seconds:
+            await pause(self._world.chance.uniform(0, 2 * slow_seconds))
+        condition = host.storage(pool_id)
+        if condition is StorageCondition.HANGS:
+            condition = await host.until_storage_answers((pool_id,))
         if condition is StorageCondition.FAILS or not alive_since(host, boot_id):
             raise OSError(f"{host.facts.name} cannot reach pool {pool_id}")
 

@@ -79,6 +79,7 @@ class SimulationLoop(VirtualTimeLoop):
         self.steps = 0
         self._steps_max = STEPS_AT_ONE_MOMENT_MAX
         self.set_task_factory(_numbered)  # type: ignore[arg-type]
+        self.get_debug = bool  # type: ignore[method-assign]  # asyncio asks at every future: no
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -132,16 +133,22 @@ class SimulationLoop(VirtualTimeLoop):
             for handle in batch:
                 if handle._cancelled:
                     continue
-                process = handle._context.get(_PROCESS)
+                context = handle._context
+                process = context.get(_PROCESS)
                 if process is not None and process.paused:
                     process.held.append(handle)
-                else:
-                    handle._run()
+                    continue
+                try:
+                    context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
 
     def _pass_time(self) -> None:
         """To the next thing that is still to come."""
         later = self._later
-        while later and _is_over(later[0][2]):
+        while later and later[0][2].cancelled():
             heapq.heappop(later)
         if not later:
             raise NothingWillHappen
@@ -150,10 +157,6 @@ class SimulationLoop(VirtualTimeLoop):
 
     def resume(self, held: list[LightHandle]) -> None:
         self._due.extend(held)
-
-
-def _is_over(what: LightTimer | asyncio.Future[None]) -> bool:
-    return what._cancelled if isinstance(what, LightTimer) else what.done()
 
 
 class NumberedTask(asyncio.Task[T]):

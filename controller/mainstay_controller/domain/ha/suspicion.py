@@ -42,7 +42,12 @@ class Patience:
 
     def quiet_before(self, now: float) -> dict[Contact, float]:
         """Who was last heard before that moment may be too silent."""
-        return {contact: now - seconds for contact, seconds in self.by_contact().items()}
+        return {
+            Contact.LIVE: now - self.live_seconds,
+            Contact.LOST: now - self.lost_seconds,
+            Contact.LEFT: now - self.left_seconds,
+            Contact.AWAITED: now - self.awaited_seconds,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
