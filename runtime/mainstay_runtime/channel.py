@@ -110,22 +110,25 @@ async def ask(address: str, method: str, question: Said, said: Wire[Said], heard
             return await channel.unary_unary(method, said.encode, heard.decode)(question, timeout=ANSWER_SECONDS)
 
 
-@contextmanager
-def failures_told() -> Iterator[None]:
-    """Everything by which grpc.aio says that a call is over becomes Unavailable; our own cancellation passes."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        raise Unavailable(f"{error.code().name}: {error.details()}") from error
-    except (asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.InternalError) as error:
-        raise Unavailable("the session has ended") from error
-    except Malformed as error:
-        raise Unavailable(str(error)) from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise Unavailable("the other side cancelled the session") from error
+class failures_told:
+    """Everything by which grpc.aio says that a call is over becomes Unavailable; our own cancellation passes.
+
+    Around every message of every session: a class costs a tenth of a generator."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case grpc.aio.AioRpcError():
+                raise Unavailable(f"{error.code().name}: {error.details()}") from error
+            case asyncio.InvalidStateError() | grpc.aio.UsageError() | grpc.aio.InternalError():
+                raise Unavailable("the session has ended") from error
+            case Malformed():
+                raise Unavailable(str(error)) from error
+            case asyncio.CancelledError():
+                task = asyncio.current_task()
+                if task is not None and not task.cancelling():
+                    raise Unavailable("the other side cancelled the session") from error
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class Outbox(Generic[Said]):
     def __init__(self, size_max: int = 4096) -> None:
         self._waiting: deque[Said] = deque()
         self._size_max = size_max
-        self._changed = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None  # while it waits
         self.closed_because: str | None = None
 
     def put(self, message: Said) -> None:
@@ -57,12 +57,12 @@ class Outbox(Generic[Said]):
         if self.closed_because is not None:
             raise Unavailable(f"session is closed: {self.closed_because}")
         self._waiting.append(message)
-        self._changed.set()
+        self._wake()
 
     def put_first(self, message: Said) -> None:
         """Before all that waits; into an outbox that is closed already it goes unread."""
         self._waiting.appendleft(message)
-        self._changed.set()
+        self._wake()
 
     def close(self, reason: str, last_word: Said | None = None) -> None:
         """What waits is still sent, then the last word.  The first close counts."""
@@ -71,17 +71,21 @@ class Outbox(Generic[Said]):
         if last_word is not None:
             self._waiting.append(last_word)
         self.closed_because = reason
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def __aiter__(self) -> AsyncIterator[Said]:
-        """Until closed and empty."""
+        """Until closed and empty; for one reader."""
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
             if self.closed_because is not None:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
 
 
 async def converse(
