@@ -32,6 +32,9 @@ class Presence:
     arrival: HostArrival | None = None
     beaten: bool = False  # in this session
     leases: tuple[PoolLease, ...] = ()
+    grip: list[tuple[str, int, bool]] = field(
+        default_factory=list
+    )  # what of its leases counts: pool, generation, valid
     load: LoadReport | None = None
     hypervisor_responds: bool = True
     reports: dict[str, GuestReport] = field(default_factory=dict)
@@ -42,13 +45,15 @@ class Presence:
 
     def beat(self, heartbeat: Heartbeat, now: float) -> bool:
         """True when something changed that operations must know: its first beat, its grip on its leases, whether its hypervisor answers."""
-        before = (self.beaten, self.grip, self.hypervisor_responds)
+        grip = [(lease.pool_id, lease.generation, lease.valid) for lease in heartbeat.leases]
+        same = self.beaten and grip == self.grip and heartbeat.hypervisor_responds == self.hypervisor_responds
         self.heard_at = now
         self.beaten = True
         self.leases = heartbeat.leases
+        self.grip = grip
         self.hypervisor_responds = heartbeat.hypervisor_responds
         self.told_digest = heartbeat.digest
-        return before != (self.beaten, self.grip, self.hypervisor_responds)
+        return not same
 
     @property
     def is_held(self) -> bool:
@@ -63,10 +68,6 @@ class Presence:
     @property
     def picture_is_old(self) -> bool:
         return self.told_digest != self.reports_digest
-
-    @property
-    def grip(self) -> list[tuple[str, int, bool]]:
-        return [(lease.pool_id, lease.generation, lease.valid) for lease in self.leases]
 
     def report(self, guests: tuple[GuestReport, ...], *, complete: bool) -> None:
         told = {guest.vm_id: guest for guest in guests}

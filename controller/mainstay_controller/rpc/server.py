@@ -34,6 +34,8 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 Context = grpc.aio.ServicerContext[Up, Down]
 
+END: object = vars(grpc.aio)["EOF"]  # which its types do not know
+
 STOP_GRACE_SECONDS = 2.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # a Hello for all the hosts of a large vCenter
 WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a storm into CANCELLED
@@ -41,6 +43,7 @@ WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a s
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second controller on the port is an error, not a lottery
     ("grpc.http2.bdp_probe", 0),  # a third less work per heartbeat
+    ("grpc.tsi.max_frame_size", 4096),  # of TLS: 6 KiB less a session, whose words are small
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.server.max_pending_requests", WAITING_MAX),
     ("grpc.server.max_pending_requests_hard_limit", WAITING_MAX),
@@ -83,13 +86,13 @@ async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
 
 
 def _session_service(sessions: Sessions) -> grpc.GenericRpcHandler:
-    async def session(requests: AsyncIterator[Up], context: Context) -> None:
+    async def session(_requests: AsyncIterator[Up], context: Context) -> None:
         (certificate_pem,) = context.auth_context()["x509_pem_cert"]
         try:
             peer = identity.named_by(identity.load_certificate(certificate_pem))
         except Denied as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        await sessions.serve(peer, _ServerStream(requests, context))
+        await sessions.serve(peer, _ServerStream(context))
 
     method = grpc.stream_stream_rpc_method_handler(session, codec.up.decode, codec.down.encode)
     return grpc.method_handlers_generic_handler("mainstay.agent.v1.Agents", {"Session": method})
@@ -111,8 +114,7 @@ def _unary(
 
 
 class _ServerStream:
-    def __init__(self, requests: AsyncIterator[Up], context: Context) -> None:
-        self._requests = requests
+    def __init__(self, context: Context) -> None:
         self._context = context
 
     async def send(self, message: Down) -> None:
@@ -120,8 +122,8 @@ class _ServerStream:
             await self._context.write(message)
 
     async def receive(self) -> Up:
-        try:
-            with failures_told():
-                return await anext(self._requests)
-        except StopAsyncIteration as error:
-            raise Unavailable("the agent ended the session") from error
+        with failures_told():
+            message = await self._context.read()
+        if message is END:
+            raise Unavailable("the agent ended the session")
+        return message

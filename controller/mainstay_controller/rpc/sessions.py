@@ -65,7 +65,7 @@ class Session:
     beat_seconds: float = 1.0
     pulse_seconds: float = 1.0
     outbox: Outbox[Down] = field(default_factory=Outbox)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     rival_at: float | None = None  # when another came with this identity and was refused
 
     @staticmethod
@@ -125,10 +125,12 @@ class Sessions:
             await self._admission.admit()
             session, hello = await self._let_in(peer, stream)
             try:
-                await self._hold(session, hello, stream)
+                answer = await self._sink.opened(hello, peer, session)
+                del hello  # a session lasts for months
+                await self._hold(session, answer, stream)
             finally:
                 self._live.pop(session.agent_id)
-                session.ended.set()
+                session.ended.set_result(None)
         except Denied as error:
             await _turn_away(peer, refusals.told(error), stream)
         except Unavailable as lost:
@@ -184,12 +186,11 @@ class Sessions:
             older.close("silent, and replaced by a newer session")
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await older.ended.wait()
+                    await asyncio.shield(older.ended)
             except TimeoutError as error:
                 raise later(DuplicateSession(), CLOSE_SECONDS) from error
 
-    async def _hold(self, session: Session, hello: Hello, stream: Stream[Down, Up]) -> None:
-        answer = await self._sink.opened(hello, session.peer, session)
+    async def _hold(self, session: Session, answer: Welcome | Refused, stream: Stream[Down, Up]) -> None:
         if isinstance(answer, Refused):
             await _turn_away(session.peer, answer, stream)
             return
