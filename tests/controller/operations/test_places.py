@@ -28,6 +28,7 @@ from mainstay_controller.operations.places.remove_place import (
 )
 from mainstay_controller.operations.places.update_places import ClusterChange, update_cluster
 from mainstay_controller.operations.storage.create_storage_pool import NewStoragePool, create_storage_pool
+from mainstay_controller.operations.storage.image_stores import NewImageStore, add_image_store
 from mainstay_controller.operations.storage.register_template import NewTemplate, register_template
 from mainstay_controller.store.port import LIVE
 from mainstay_proto import messages as m
@@ -76,7 +77,7 @@ async def pool(cloud: Cloud, other: dict[str, Any]) -> Any:
 
 
 async def template(cloud: Cloud, other: dict[str, Any]) -> Any:
-    ordinary = {
+    ordinary: dict[str, Any] = {
         "name": "alpine",
         "display_text": "Alpine",
         "url": "file:///images/alpine.qcow2",
@@ -84,6 +85,7 @@ async def template(cloud: Cloud, other: dict[str, Any]) -> Any:
         "hypervisor": "KVM",
         "account_id": ANN.account_id,
         "domain_id": DOMAIN,
+        "by_root": True,
     }
     return await register_template(NewTemplate(**ordinary | other), cloud)
 
@@ -285,3 +287,23 @@ async def test_a_template_that_is_not_there_cannot_be_deployed() -> None:
     async with a_cloud() as here:
         with pytest.raises(InvalidParameter, match="there is no template gone"):
             await deploy(here, template_id=TemplateId("gone"))
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"url": "file:///var/lib/mainstay/mainstay.db"}, "url"),
+        ({"url": "file:///images-of-others/a.qcow2"}, "url"),
+        ({"url": "file:///images/a.qcow2", "kernel": "/boot/vmlinuz"}, "kernel"),
+        ({"url": "file:///images/a.qcow2", "kernel": "/images/vmlinuz", "initrd": "/etc/shadow"}, "initrd"),
+    ],
+)
+async def test_users_name_no_files_but_those_of_image_stores(other: dict[str, str], field: str) -> None:
+    async with a_cloud() as here:
+        await add_image_store(NewImageStore(provider="NFS", url="file:///images", zone_id=ZONE), here.cloud)
+        with pytest.raises(InvalidParameter) as refused:
+            await template(here.cloud, {"by_root": False, **other})
+
+        assert refused.value.field == field
+        assert "only root administrators" in refused.value.reason
+        assert await template(here.cloud, {"by_root": False})

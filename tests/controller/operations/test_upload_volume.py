@@ -18,7 +18,13 @@ from tests.kit.wishes import a_stopped_vm, deploy, start
 
 async def uploaded(here: Here, **other: Any) -> Volume:
     owner = Account(id=ANN.account_id, name="ann", domain_id=DOMAIN, created=BEGINNING)
-    asked = {"zone_id": ZONE, "name": "books", "url": "file:///images/books.qcow2", "format": "QCOW2"}
+    asked: dict[str, Any] = {
+        "zone_id": ZONE,
+        "name": "books",
+        "url": "file:///images/books.qcow2",
+        "format": "QCOW2",
+        "by_root": True,
+    }
     return await upload_volume(Upload(**asked | other), owner, here.cloud)
 
 

@@ -116,6 +116,7 @@ async def register(request: RegisterIso, caller: Caller, cloud: Cloud) -> Rows[v
             is_extractable=request.is_extractable,
             bootable=request.bootable,
             checksum=request.checksum,
+            by_root=caller.role is Role.ROOT_ADMIN,
         ),
         cloud,
     )

@@ -101,6 +101,7 @@ async def register(request: RegisterTemplate, caller: Caller, cloud: Cloud) -> R
             initrd=request.initrd,
             kernel_arguments=request.kernel_arguments,
             details=request.details or {},
+            by_root=caller.role is Role.ROOT_ADMIN,
         ),
         cloud,
     )

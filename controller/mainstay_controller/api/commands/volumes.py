@@ -25,6 +25,7 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.records import Volume
+from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.states import VolumeState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
@@ -147,6 +148,7 @@ async def upload(request: UploadVolume, caller: Caller, cloud: Cloud) -> views.V
         url=request.url,
         format=request.format,
         checksum=request.checksum,
+        by_root=caller.role is Role.ROOT_ADMIN,
     )
     return await one(views.volumes, await upload_volume.upload_volume(asked, owner, cloud), caller, cloud)
 

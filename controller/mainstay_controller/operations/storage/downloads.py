@@ -15,12 +15,13 @@ from typing import Protocol
 from urllib.parse import urlparse
 
 from mainstay_controller.domain.ids import UserId, ZoneId
-from mainstay_controller.domain.records import Download, ImageStore
+from mainstay_controller.domain.records import Download
 from mainstay_controller.domain.states import ENABLED
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceUnavailable
 from mainstay_controller.operations.storage import image_files
-from mainstay_controller.store.port import LIVE, Store, at_most
+from mainstay_controller.operations.storage.image_stores import directories
+from mainstay_controller.store.port import Store, at_most
 
 TOKEN_BYTES = 32
 ROUTE = "/client/download"
@@ -87,18 +88,9 @@ async def sweep_downloads(cloud: Cloud) -> None:
             await cloud.store.downloads.remove(row.id)
 
 
-async def stores_of(zone_id: ZoneId | None, store: Store) -> list[Path]:
-    """Where image stores of that zone lie as files; None: of any zone."""
-    return [
-        Path(urlparse(each.url).path)
-        for each in await store.image_stores.find(LIVE)
-        if _lies_as_files(each) and (zone_id is None or each.zone_id in (None, zone_id))
-    ]
-
-
 async def readable(path: str, name: str, zone_id: ZoneId | None, cloud: Cloud) -> Path:
     """With all links followed.  Raises ResourceUnavailable."""
-    within = await stores_of(zone_id, cloud.store)
+    within = await directories(zone_id, cloud.store)
     try:
         found = await image_files.found_in(Path(path), within)
     except OSError as error:
@@ -113,10 +105,6 @@ async def readable(path: str, name: str, zone_id: ZoneId | None, cloud: Cloud) -
 def file_name(subject: Subject) -> str:
     """Of plain letters, whatever the thing is called."""
     return f"{subject.id}{Path(subject.path).suffix}"
-
-
-def _lies_as_files(image_store: ImageStore) -> bool:
-    return urlparse(image_store.url).scheme == "file"
 
 
 async def _still_stands(row: Download, store: Store) -> bool:

@@ -15,7 +15,8 @@ from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse, ResourceUnavailable
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
-from mainstay_controller.operations.storage.downloads import Offered, Subject, offer, stores_of
+from mainstay_controller.operations.storage.downloads import Offered, Subject, offer
+from mainstay_controller.operations.storage.image_stores import directories
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching
 from mainstay_controller.operations.storage.move_volume import COPY_FORMAT
 from mainstay_controller.operations.storage.volumes import check_stopped
@@ -28,7 +29,7 @@ async def begin(volume: Volume, origin: str, asker: Asker, cloud: Cloud) -> Job:
         raise ResourceInUse(f"Volume {volume.name} is {volume.state}: it has no file yet that could be fetched")
     if volume.vm_id is not None:
         check_stopped(await cloud.store.vms.by_id(volume.vm_id))
-    if not await stores_of(volume.zone_id, cloud.store):
+    if not await directories(volume.zone_id, cloud.store):
         raise ResourceUnavailable("The zone of the volume has no image store file:///... to copy it to")
     job = new_job(
         cloud,
@@ -63,7 +64,7 @@ async def _copied(volume: Volume, run: JobRun) -> str:
     pool = await cloud.store.pools.by_id(volume.pool_id or "")
     source = f"{pool.path.rstrip('/')}/{volume.path or file_name(volume)}"
     copy = replace(volume, id=VolumeId(run.job.id), format=COPY_FORMAT, path="")
-    for place in await stores_of(volume.zone_id, cloud.store):
+    for place in await directories(volume.zone_id, cloud.store):
         for host in await hosts_reaching(pool, cloud.store):
             told = await cloud.fleet.prepare_volume(
                 host.id,

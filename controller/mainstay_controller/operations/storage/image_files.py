@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ LOOK_SECONDS_MAX = 10.0
 """An image store that does not answer for so long is away."""
 
 
-async def found_in(path: Path, places: list[Path]) -> Path | None:
+async def found_in(path: Path, places: Sequence[PurePath]) -> Path | None:
     """With all links followed; None unless it is a file within one of the places.  Raises OSError, TimeoutError among them."""
     return await _asked(lambda: _found_in(path, places))
 
@@ -27,9 +27,9 @@ async def _asked(what: Callable[[], T]) -> T:
         return await asyncio.to_thread(what)
 
 
-def _found_in(path: Path, places: list[Path]) -> Path | None:
+def _found_in(path: Path, places: Sequence[PurePath]) -> Path | None:
     real = path.resolve()
-    return real if real.is_file() and any(real.is_relative_to(place.resolve()) for place in places) else None
+    return real if real.is_file() and any(real.is_relative_to(Path(place).resolve()) for place in places) else None
 
 
 def _removed(path: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from urllib.parse import urlparse
 
 from mainstay_controller.domain.ids import ImageStoreId, ZoneId
 from mainstay_controller.domain.records import ImageStore
@@ -11,7 +13,7 @@ from mainstay_controller.operations.changes import with_changes
 from mainstay_controller.operations.checks import a_name, a_url, one_of
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
-from mainstay_controller.store.port import LIVE, eq
+from mainstay_controller.store.port import LIVE, Store, eq
 
 PROVIDERS = ("NFS", "SMB", "S3", "Simulator")
 SCHEMES = ("nfs", "cifs", "http", "https", "s3", "file", "sim")
@@ -64,3 +66,12 @@ async def update_image_store(known: ImageStore, change: ImageStoreChange, cloud:
 
 async def delete_image_store(known: ImageStore, cloud: Cloud) -> None:
     await cloud.store.image_stores.swap(known, replace(known, removed=await cloud.store.now()))
+
+
+async def directories(zone_id: ZoneId | None, store: Store) -> list[PurePosixPath]:
+    """Where image stores of that zone lie as files, `file:///path`; None: of any zone."""
+    return [
+        PurePosixPath(urlparse(each.url).path)
+        for each in await store.image_stores.find(LIVE)
+        if urlparse(each.url).scheme == "file" and (zone_id is None or each.zone_id in (None, zone_id))
+    ]

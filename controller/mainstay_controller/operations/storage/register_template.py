@@ -1,12 +1,14 @@
 """Register a template: an image that is already where the hosts can read it, looked at through one of them.
 
-`file:///path/image.qcow2` names the image; direct kernel boot names kernel and initrd beside it.  What is not a readable image is refused, and
+`file:///path/image.qcow2` names the image; direct kernel boot names kernel and initrd beside it.  Only root administrators name files outside the
+zone's image stores.  What is not a readable image is refused, and
 nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from mainstay_controller.domain.ids import AccountId, DomainId, TemplateId, ZoneId
 from mainstay_controller.domain.placement.snapshot import reaches
@@ -20,7 +22,8 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceUnav
 from mainstay_controller.operations.living import living_zone
 from mainstay_controller.operations.orders.start_orders import image_path
 from mainstay_controller.operations.places.add_cluster import HYPERVISORS
-from mainstay_controller.store.port import LIVE, eq
+from mainstay_controller.operations.storage.image_stores import directories
+from mainstay_controller.store.port import LIVE, Store, eq
 
 ISO = "ISO"
 FORMATS = {"QCOW2": "qcow2", "RAW": "raw", ISO: "raw"}
@@ -49,6 +52,7 @@ class NewTemplate:
     initrd: str = ""
     kernel_arguments: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
+    by_root: bool = False
 
 
 async def register_template(new: NewTemplate, cloud: Cloud) -> Template:
@@ -59,7 +63,10 @@ async def checked(new: NewTemplate, cloud: Cloud) -> Template:
     """As it would be written, before a host has looked at it."""
     zone = await living_zone(new.zone_id, cloud.store) if new.zone_id else None
     url = a_url("url", new.url, "file")
-    an_absolute_path("url", url.path)
+    paths = {"url": url.path, "kernel": new.kernel, "initrd": new.initrd}
+    named = {name: an_absolute_path(name, path) for name, path in paths.items() if path or name == "url"}
+    if not new.by_root:
+        await _check_in_image_stores(named, new.zone_id, cloud.store)
     return Template(
         id=TemplateId(cloud.rng.uuid()),
         name=a_name("name", new.name),
@@ -80,11 +87,21 @@ async def checked(new: NewTemplate, cloud: Cloud) -> Template:
         password_enabled=new.password_enabled,
         requires_hvm=new.requires_hvm,
         checksum=new.checksum,
-        kernel=an_absolute_path("kernel", new.kernel) if new.kernel else "",
-        initrd=an_absolute_path("initrd", new.initrd) if new.initrd else "",
+        kernel=named.get("kernel", ""),
+        initrd=named.get("initrd", ""),
         kernel_arguments=new.kernel_arguments,
         details=dict(new.details),
     )
+
+
+async def _check_in_image_stores(named: Mapping[str, str], zone_id: ZoneId | None, store: Store) -> None:
+    """A host would show its guest any of its files that it is told to boot from."""
+    places = await directories(zone_id, store)
+    for name, path in named.items():
+        if not any(PurePosixPath(path).is_relative_to(place) for place in places):
+            raise InvalidParameter(
+                name, f"{path} is in no image store file:///... of the zone: only root administrators name other files"
+            )
 
 
 async def hypervisor_of(zone_id: ZoneId, cloud: Cloud) -> str:

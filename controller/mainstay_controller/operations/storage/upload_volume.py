@@ -27,6 +27,7 @@ class Upload:
     url: str
     format: str
     checksum: str = ""
+    by_root: bool = False
 
 
 async def upload_volume(new: Upload, owner: Account, cloud: Cloud) -> Volume:
@@ -72,5 +73,6 @@ async def _image(new: Upload, owner: Account, cloud: Cloud) -> Template:
         zone_id=new.zone_id,
         is_public=False,
         checksum=new.checksum,
+        by_root=new.by_root,
     )
     return replace(await inspected(await checked(asked, cloud), cloud), type=IMAGE_TYPE)
