@@ -146,6 +146,12 @@ def a_controller_dies_in_mid_recovery(scene: Scene) -> Iterator[Happening]:
     yield struck(faults.controller_away, after(scene, 3, 16), 20, 40)
 
 
+def agents_pause_for_seconds(scene: Scene) -> Iterator[Happening]:
+    """Too long for a heartbeat, and not for a guest."""
+    for host in scene.chance.sample(scene.hosts, 3):
+        yield struck(faults.agent_stopped, after(about(scene, host), 0, 20), 3.2, 5)
+
+
 # --- storage --------------------------------------------------------------------------------------------------------------
 
 
@@ -358,6 +364,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=cut_off_and_its_power_controller_lies, bmcs=True),
         Chord(draw=poisoned_and_without_storage, fence_policies=("fence",)),
         Chord(draw=a_controller_dies_in_mid_recovery, controllers=(1, 2, 2)),
+        Chord(draw=agents_pause_for_seconds, fence_policies=("fence",), is_harmless=True),
         Chord(draw=pool_hangs_for_some),
         Chord(draw=the_pool_stands_still_for_all, is_harmless=True),
         Chord(draw=controllers_come_back_to_a_database_that_crawls, fence_policies=("fence",), is_harmless=True),

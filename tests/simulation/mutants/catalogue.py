@@ -427,6 +427,10 @@ def whoever_was_turned_away_is_lost(plant: Planter) -> None:
     plant.put(Attention, "how_we_stand", lambda self, last: last.contact)
 
 
+def fenced_as_soon_as_suspect(plant: Planter) -> None:
+    plant.put(case, "FENCED_AFTER_SECONDS", 0.0)
+
+
 CATALOGUE = {
     "lease": (
         (dead_too_early, "cut_off_with_guests_that_cannot_be_killed"),
@@ -473,6 +477,7 @@ CATALOGUE = {
         (a_stop_meanwhile_is_overlooked, "users_stop_what_waits_to_be_restarted"),
         (a_failed_restart_is_not_tried_again, "users_stop_what_waits_to_be_restarted"),
         (incidents_of_the_dead_are_left, "a_controller_dies_in_mid_recovery"),
+        (fenced_as_soon_as_suspect, "agents_pause_for_seconds"),
         (unknown_is_failed, "agents_stop_as_starts_are_ordered"),
         (missing_guests_are_not_missed, "pool_hangs_for_some"),
         (guests_are_not_compared, "pool_hangs_for_some"),
