@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID
 from tests.kit.api import Answered, ApiClient, an_api
 
 
@@ -100,3 +101,27 @@ async def test_logins_from_one_address_are_limited() -> None:
 
     assert [answer.status for answer in answers] == [531, 531, 429]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+async def test_the_questions_of_the_web_ui_after_a_login_are_answered_with_what_it_reads() -> None:
+    """One refusal of the first five and CloudStack's UI shows its login page again."""
+    async with an_api() as api:
+        browser = await logged_in(api)
+        asked = {
+            "listUsers": {"id": ADMIN_USER_ID, "listall": "true"},
+            "listZones": {},
+            "listApis": {},
+            "listCapabilities": {},
+            "listLdapConfigurations": {},
+            "cloudianIsEnabled": {},
+            "listNetworkServiceProviders": {"name": "SecurityGroupProvider", "state": "Enabled"},
+            "listNetworks": {"restartrequired": "true", "forvpc": "false"},
+            "listProjects": {},
+        }
+        told = {command: await browser.call(command, **parameters) for command, parameters in asked.items()}
+
+    assert {command: answer.status for command, answer in told.items() if answer.status != 200} == {}
+    assert told["listUsers"].body["user"][0]["firstname"] == "Admin"
+    assert told["listLdapConfigurations"].json == {"ldapconfigurationresponse": {}}
+    assert told["cloudianIsEnabled"].body["cloudianisenabled"] == {"enabled": False}
+    assert "capability" in told["listCapabilities"].body

@@ -1,4 +1,4 @@
-"""Lists of things that this cloud does not have, for clients that ask for them on their way: each is truthfully empty.
+"""Things that this cloud does not have, for clients that ask for them on their way: each list is truthfully empty.
 
 Commands that would make such things are not offered: an unknown command is answered 432."""
 
@@ -31,6 +31,26 @@ class VmSnapshotView(ThingView):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LdapConfigurationView:
+    wire_key: ClassVar[str] = "LdapConfiguration"
+
+    hostname: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudianView:
+    wire_key: ClassVar[str] = "cloudianisenabled"
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoWishes:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListThings(ScopedListing):
     id: Annotated[str | None, "the ID"] = None
     name: Annotated[str | None, "the name"] = None
@@ -48,4 +68,16 @@ async def list_vm_snapshots(_request: ListThings, _caller: Caller, _cloud: Cloud
     return rows_of([])
 
 
-COMMANDS = (list_snapshots, list_vm_snapshots)
+@command("listLdapConfigurations", roles=EVERYBODY, envelope="ldapconfigurationresponse")
+async def list_ldap_configurations(_request: ListThings, _caller: Caller, _cloud: Cloud) -> Rows[LdapConfigurationView]:
+    """Lists directories that users are looked up in; there are none.  CloudStack's web UI lets nobody in without an answer."""
+    return rows_of([])
+
+
+@command("cloudianIsEnabled", roles=EVERYBODY)
+async def cloudian_is_enabled(_request: NoWishes, _caller: Caller, _cloud: Cloud) -> CloudianView:
+    """Tells that there is no Cloudian connector, which CloudStack's web UI asks when somebody logs in."""
+    return CloudianView(enabled=False)
+
+
+COMMANDS = (list_snapshots, list_vm_snapshots, list_ldap_configurations, cloudian_is_enabled)
