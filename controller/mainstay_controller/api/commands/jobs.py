@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, Caller, accounts_within_reach
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, accounts_within_reach
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.registry import command
+from mainstay_controller.api.registry import MAINSTAY, command
 from mainstay_controller.api.views import jobs as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import JobId
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.jobs import request_cancel
 from mainstay_controller.store.port import Where, any_of, at_least, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryAsyncJobResult:
+    job_id: Annotated[JobId, "the ID of the asynchronous job"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsyncJob:
     job_id: Annotated[JobId, "the ID of the asynchronous job"]
 
 
@@ -33,6 +39,12 @@ class ListAsyncJobs(Listing):
 async def query_async_job_result(request: QueryAsyncJobResult, caller: Caller, cloud: Cloud) -> views.JobResultView:
     """Retrieves the current status of an asynchronous job."""
     return await one(views.job_results, await cloud.store.jobs.by_id(request.job_id), caller, cloud)
+
+
+@command("cancelAsyncJob", roles=USERS, since=MAINSTAY)
+async def cancel_async_job(request: CancelAsyncJob, caller: Caller, cloud: Cloud) -> views.JobResultView:
+    """Asks a job to end where nothing is half-done; it may come to its end before that.  The answer is the job as it is now."""
+    return await one(views.job_results, await request_cancel(request.job_id, cloud), caller, cloud)
 
 
 async def _whose(request: ListAsyncJobs, caller: Caller, cloud: Cloud) -> list[Where]:
@@ -56,4 +68,4 @@ list_async_jobs = listing(
     where=_whose,
 )
 
-COMMANDS = (query_async_job_result, list_async_jobs)
+COMMANDS = (query_async_job_result, list_async_jobs, cancel_async_job)
