@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from mainstay_controller.api.access import Caller
 from mainstay_controller.api.answers import Accepted
+from mainstay_controller.api.job_secrets import result_to_keep
 from mainstay_controller.api.registry import SINCE, AnswerKind, Handled, HandlerOf, command
-from mainstay_controller.api.render import body_of
 from mainstay_controller.domain.jobs import Succeeded, after
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
@@ -34,7 +34,7 @@ def instant_job(
             made = str(getattr(answer, "id", "")) if creates else ""
             now = await cloud.store.now()
             job = new_job(cloud, name, caller.asker, now, instance_id=made)
-            await cloud.store.jobs.add(after(job, Succeeded(result=body_of(answer)), now))
+            await cloud.store.jobs.add(after(job, Succeeded(result=result_to_keep(answer, job.id, cloud)), now))
             return Accepted(job_id=job.id, id=made or None)
 
         return replace(plain, handler=told_as_job, kind=AnswerKind.JOB)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from mainstay_controller.api.access import caller_of
+from mainstay_controller.api.job_secrets import result_to_keep
 from mainstay_controller.api.registry import Handled, JobOf, Registry
-from mainstay_controller.api.render import body_of
 from mainstay_controller.domain.records import Json
 from mainstay_controller.operations.jobs import JobRun, Work
 
@@ -26,4 +26,4 @@ async def _work(job: JobOf, run: JobRun) -> Mapping[str, Json]:
     done = await job.work(run)
     store = run.cloud.store
     caller = await caller_of(await store.users.by_id(run.job.user_id), store)
-    return body_of(await job.shown(done, caller, run.cloud))
+    return result_to_keep(await job.shown(done, caller, run.cloud), run.job.id, run.cloud)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from mainstay_controller.domain.ids import HostId, VmId
+from mainstay_controller.domain.ids import HostId, TemplateId, VmId
 from mainstay_controller.domain.records import OutOfBand
-from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID
+from mainstay_controller.domain.tunable import HIDDEN
+from mainstay_controller.operations.beginning.first_admin import ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
 from mainstay_controller.operations.orders.screen_passwords import (
@@ -17,7 +18,9 @@ from mainstay_controller.operations.orders.screen_passwords import (
     seal_screen_passwords,
 )
 from mainstay_controller.operations.secrets import name_of_power_password, sealed
-from tests.controller.api.test_hosts_isos_and_system_vms import a_vm
+from tests.controller.api.test_hosts_isos_and_system_vms import a_vm, an_iso
+from tests.controller.api.test_people import a_member
+from tests.controller.api.test_places import a_zone
 from tests.kit.api import a_cloud, an_api
 
 KEY = MasterKey.from_text("a secret of more than thirty-two characters")
@@ -80,3 +83,26 @@ async def test_a_guest_is_run_without_its_screen_rather_than_not_at_all() -> Non
     vm = replace(a_vm("User", "z"), vnc_secret=fresh_screen_password(VmId("another"), cloud))
 
     assert screen_password(vm, cloud) is None
+
+
+async def test_what_the_result_of_a_job_opens_is_told_to_who_asked_and_to_nobody_else() -> None:
+    cloud = a_cloud()
+    cloud.master_key = KEY
+    async with an_api(cloud=cloud) as api:
+        zone = await a_zone(api)
+        template = replace(an_iso(zone), id=TemplateId("t"), is_iso=False, format="RAW", password_enabled=True)
+        await cloud.store.templates.add(template)
+        await cloud.store.vms.add(replace(a_vm("User", zone), id=VmId("web"), template_id=template.id))
+        auditor = await a_member(api, "auditor", ROOT_DOMAIN_ID, kind=4)
+
+        job = (await api.post("resetPasswordForVirtualMachine", id="web", password="correct horse")).body["jobid"]
+        own = await api.call("queryAsyncJobResult", jobid=job)
+        others = [
+            await auditor.api.call("queryAsyncJobResult", jobid=job),
+            await auditor.api.call("listAsyncJobs", listall="true"),
+            await api.call("listAsyncJobs", listall="true"),
+        ]
+
+    assert own.body["jobresult"]["virtualmachine"]["password"] == "correct horse"
+    assert "correct horse" not in str(await cloud.store.jobs.find())
+    assert [("correct horse" in told.text, HIDDEN in told.text) for told in others] == [(False, True)] * 3

@@ -18,6 +18,8 @@ from mainstay_controller.operations.storage.downloads import Offered
 class DownloadView:
     """`extract_id` is no secret: it opens nothing."""
 
+    secrets: ClassVar[tuple[str, ...]] = ("url",)
+
     id: str
     name: str
     extract_id: Annotated[str, Wire("extractId")]

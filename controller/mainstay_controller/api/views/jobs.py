@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from mainstay_controller.api.access import Caller
+from mainstay_controller.api.job_secrets import result_listed, result_told
 from mainstay_controller.api.views.related import by_ids
 from mainstay_controller.domain.records import Account, Job, Json
 from mainstay_controller.domain.states import JobState
@@ -50,8 +51,15 @@ class JobView(JobResultView):
 J = TypeVar("J", bound=JobResultView)
 
 
-async def job_results(records: Sequence[Job], _caller: Caller, cloud: Cloud) -> list[JobResultView]:
-    return await _shown_as(JobResultView, records, cloud)
+async def job_results(records: Sequence[Job], caller: Caller, cloud: Cloud) -> list[JobResultView]:
+    """With what its result opens, for the account that asked."""
+    shown = await _shown_as(JobResultView, records, cloud)
+    return [
+        replace(view, job_result=result_told(job.result, job.id, cloud))
+        if view.job_result is not None and job.result is not None and job.account_id == caller.account.id
+        else view
+        for view, job in zip(shown, records, strict=True)
+    ]
 
 
 async def jobs(records: Sequence[Job], _caller: Caller, cloud: Cloud) -> list[JobView]:
@@ -76,7 +84,7 @@ def _job(kind: type[J], job: Job, account: Account | None) -> J:
         job_proc_status=0,
         job_result_code=job.result_code,
         job_result_type=job.result_type if over else None,
-        job_result=job.result if over else None,
+        job_result=result_listed(job.result) if over and job.result is not None else None,
         job_instance_type=job.instance_type or None,
         job_instance_id=job.instance_id or None,
         management_server_id=job.owner_id,

@@ -47,6 +47,7 @@ class VmView(Worked):
     """`stop_reason` and `epoch` are ours: why it does not run, and how often it was ordered to start."""
 
     wire_key: ClassVar[str] = "virtualmachine"
+    secrets: ClassVar[tuple[str, ...]] = ("password",)
 
     name: str
     display_name: str
