@@ -48,6 +48,15 @@ def petted_while_valid(plant: Planter) -> None:
     plant.put(bounds, "kill_line", lambda profile, lapses_at: lapses_at)
 
 
+def the_watchdog_is_petted_for_ever(plant: Planter) -> None:
+    plant.put(Tenure, "lets_pet", lambda self, profile, now: True)
+
+
+def guests_are_not_killed(plant: Planter) -> None:
+    plant.put(Keeper, "_kills", lambda self: ())
+    plant.put(bounds, "may_pet", lambda profile, now, lapses_at: True)
+
+
 def renewed_from_its_end(plant: Planter) -> None:
     ships = Keeper.renewal_acknowledged
 
@@ -63,17 +72,12 @@ def renewed_from_its_end(plant: Planter) -> None:
     plant.put(Keeper, "renewal_acknowledged", acknowledged)
 
 
-def started_without_a_lease(plant: Planter) -> None:
-    plant.put(Keeper, "_refusal", lambda self, pools, generations, now: None)
+def renewals_stop(plant: Planter) -> None:
+    plant.put(Tenure, "may_renew", lambda self, now: self.sequence < 20)
 
 
-def a_start_in_flight_is_nothing(plant: Planter) -> None:
-    plant.put(Keeper, "_was_shot", lambda self, entry: entry in self.ledger.entries)
-    plant.put(situation, "MakeSureGone", situation.ConfirmGone)
-
-
-def any_epoch_is_good(plant: Planter) -> None:
-    plant.put(Ledger, "_refusal", lambda self, vm_id, epoch, tenures, *, standing: None)
+def the_ledger_dies_with_its_process(plant: Planter) -> None:
+    plant.put(Keeper, "restarted", lambda self: replace(self, ledger=Ledger(), tenures=(), petted_at=None, told=()))
 
 
 def authority_outlives_a_lapse(plant: Planter) -> None:
@@ -81,14 +85,12 @@ def authority_outlives_a_lapse(plant: Planter) -> None:
     plant.put(Keeper, "standing_authority", lambda self, vm_id, now: self.ledger.order(vm_id) is not None)
 
 
-def the_ledger_dies_with_its_process(plant: Planter) -> None:
-    plant.put(Keeper, "restarted", lambda self: replace(self, ledger=Ledger(), tenures=(), petted_at=None, told=()))
+def started_without_a_lease(plant: Planter) -> None:
+    plant.put(Keeper, "_refusal", lambda self, pools, generations, now: None)
 
 
-def every_witness_is_sound(plant: Planter) -> None:
-    plant.put(Observer, "_is_sound", lambda self, scan: True)
-    plant.put(Observer, "_remembered", lambda self, scan: self.watches)
-    plant.put(Observer, "blinded", lambda self: self)
+def a_hold_lets_guests_begin(plant: Planter) -> None:
+    plant.put(Tenure, "answers", lambda self, profile, now: True)
 
 
 def a_hold_counts_from_its_answer(plant: Planter) -> None:
@@ -100,25 +102,32 @@ def a_hold_counts_from_its_answer(plant: Planter) -> None:
     plant.put(Tenure, "granted", granted)
 
 
+def a_start_in_flight_is_nothing(plant: Planter) -> None:
+    plant.put(Keeper, "_was_shot", lambda self, entry: entry in self.ledger.entries)
+    plant.put(situation, "MakeSureGone", situation.ConfirmGone)
+
+
+def every_witness_is_sound(plant: Planter) -> None:
+    plant.put(Observer, "_is_sound", lambda self, scan: True)
+    plant.put(Observer, "_remembered", lambda self, scan: self.watches)
+    plant.put(Observer, "blinded", lambda self: self)
+
+
+def poison_is_only_acknowledged(plant: Planter) -> None:
+    def poisoned(self: Tenure, slot: Any, host_id: str) -> Tenure:
+        poison = slot.poison
+        if self.claim is not Claim.OWNED or poison is None or poison.incident_id == self.acknowledged_incident:
+            return self
+        return replace(self, acknowledged_incident=poison.incident_id, generation=self.generation + 1)
+
+    plant.put(Tenure, "poisoned", poisoned)
+
+
 def dropped_at_once(plant: Planter) -> None:
     plant.put(bounds, "drained_after", lambda profile: 0.0)
 
 
-def guests_are_not_killed(plant: Planter) -> None:
-    plant.put(Keeper, "_kills", lambda self: ())
-    plant.put(bounds, "may_pet", lambda profile, now, lapses_at: True)
-
-
 # --- proof ------------------------------------------------------------------------------------------------------------
-
-
-def holds_are_forgotten(plant: Planter) -> None:
-    plant.put(case, "question_counts_from", lambda known, pool: known.last_heard_at)
-
-
-def a_lapse_proves_without_a_watchdog(plant: Planter) -> None:
-    ships = case.lease_expired
-    plant.put(case, "lease_expired", lambda known, pool: ships(replace(known, watchdog=True), pool))
 
 
 def silence_is_death(plant: Planter) -> None:
@@ -130,8 +139,40 @@ def silence_is_death(plant: Planter) -> None:
     plant.put(case, "lease_expired", lease_expired)
 
 
+def holds_are_forgotten(plant: Planter) -> None:
+    plant.put(case, "question_counts_from", lambda known, pool: known.last_heard_at)
+
+
+def holds_for_everybody(plant: Planter) -> None:
+    plant.put(Holds, "bar", lambda self, host_id: None)
+    plant.put(Holds, "over_at", lambda self, host_id, pool_id: 0.0)
+
+
+def nobody_is_given_a_hold(plant: Planter) -> None:
+    plant.put(Holds, "answer", lambda self, *_: None)
+
+
+def nobody_waits_before_holds_are_over(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: 0.0)
+
+
+def a_lapse_proves_without_a_watchdog(plant: Planter) -> None:
+    ships = case.lease_expired
+    plant.put(case, "lease_expired", lambda known, pool: ships(replace(known, watchdog=True), pool))
+
+
 def off_is_believed_alone(plant: Planter) -> None:
     plant.put(case, "ran_out", lambda known, pool: True)
+
+
+def any_move_of_a_slot_is_a_boot(plant: Planter) -> None:
+    def rebooted(known: case.Case) -> Any:
+        moved = [each for pool in known.pools for each in known.sound(pool) if each.moved]
+        if not moved:
+            return None
+        return Rebooted(old_boot_id=known.boot_id, new_boot_id="another", seen_by=moved[0].slot.observer_id)
+
+    plant.put(case, "rebooted", rebooted)
 
 
 def given_up_whoever_wrote_it(plant: Planter) -> None:
@@ -148,15 +189,6 @@ def given_up_whoever_wrote_it(plant: Planter) -> None:
     plant.put(case, "released", released)
 
 
-def gone_before_its_writes(plant: Planter) -> None:
-    async def at_once(charge: Any, vm_id: str, deadline: Any) -> None: ...
-
-    plant.put(last_writes, "doubt", at_once)
-
-
-# --- epochs -----------------------------------------------------------------------------------------------------------
-
-
 def an_early_answer_is_enough(plant: Planter) -> None:
     """Of storage, to a write begun within delta of the guest's end."""
     ships = last_writes._answered_since
@@ -168,10 +200,62 @@ def an_early_answer_is_enough(plant: Planter) -> None:
     plant.put(last_writes, "_answered_since", answered_since)
 
 
+def gone_before_its_writes(plant: Planter) -> None:
+    async def at_once(charge: Any, vm_id: str, deadline: Any) -> None: ...
+
+    plant.put(last_writes, "doubt", at_once)
+
+
+def a_guest_told_to_stop_is_gone(plant: Planter) -> None:
+    ships = guest_orders._bring_down
+
+    async def bring_down(charge: Any, order: Any, deadline: Any) -> Any:
+        charge.tasks.adopt(ships(charge, order, deadline), "bring it down")
+        return DONE
+
+    plant.put(guest_orders, "_bring_down", bring_down)
+
+
+def every_boot_is_over(plant: Planter) -> None:
+    async def boot_is_over(*_: Any) -> bool:
+        return True
+
+    for user in (start_vm, stop_vm, restart_guest):
+        plant.put(user, "boot_is_over", boot_is_over)
+
+
+def proofs_are_not_kept(plant: Planter) -> None:
+    plant.put(release_guests, "as_facts", lambda proof: {})
+
+
+# --- epochs -----------------------------------------------------------------------------------------------------------
+
+
 def epochs_do_not_rise(plant: Planter) -> None:
     ships = start_orders.placed_on
     plant.put(
         start_orders, "placed_on", lambda vm, host, cluster, *, epoch: ships(vm, host, cluster, epoch=max(1, vm.epoch))
+    )
+
+
+def any_epoch_is_good(plant: Planter) -> None:
+    plant.put(Ledger, "_refusal", lambda self, vm_id, epoch, tenures, *, standing: None)
+
+
+def orders_name_no_generation(plant: Planter) -> None:
+    ships = verbs._of_its_pools
+    plant.put(
+        verbs, "_of_its_pools", lambda tenure, spec, boot_id: replace(ships(tenure, spec, boot_id), generations=())
+    )
+
+
+def writes_are_not_compared(plant: Planter) -> None:
+    """Of rows: the last one wins."""
+    plant.put(
+        MemoryRepository,
+        "_swap",
+        lambda self, old, new: self._table.__setitem__(old.id, replace(new, version=new.version + 1))
+        or self._table[old.id],
     )
 
 
@@ -184,6 +268,17 @@ def whoever_was_stopped_is_started(plant: Planter) -> None:
 
     plant.put(release_guests, "judge", judge)
     plant.put(plan_restarts, "judge_again", lambda vm, epoch: victims.Restart(rule="always", why="always"))
+
+
+def a_shutdown_is_a_crash(plant: Planter) -> None:
+    plant.put(victims, "judge_shutdown", lambda vm: victims.Restart(rule="guest-died", why="it is down"))
+
+
+def a_stop_meanwhile_is_overlooked(plant: Planter) -> None:
+    async def still(turns: Any, cloud: Any) -> Any:
+        return turns
+
+    plant.put(plan_restarts, "_still_to_be_restarted", still)
 
 
 def a_failed_restart_is_not_tried_again(plant: Planter) -> None:
@@ -202,6 +297,10 @@ def incidents_of_the_dead_are_left(plant: Planter) -> None:
     plant.put(casebook, "_claimed", claimed)
 
 
+def fenced_as_soon_as_suspect(plant: Planter) -> None:
+    plant.put(case, "FENCED_AFTER_SECONDS", 0.0)
+
+
 def unknown_is_failed(plant: Planter) -> None:
     async def until_known(order: Any, **_: Any) -> Any:
         told = await order(0)
@@ -211,15 +310,6 @@ def unknown_is_failed(plant: Planter) -> None:
         plant.put(user, "until_known", until_known)
 
 
-def every_boot_is_over(plant: Planter) -> None:
-    async def boot_is_over(*_: Any) -> bool:
-        return True
-
-    for user in (start_vm, stop_vm, restart_guest, settle_migration):
-        if "boot_is_over" in vars(user):
-            plant.put(user, "boot_is_over", boot_is_over)
-
-
 def missing_guests_are_not_missed(plant: Planter) -> None:
     async def miss(vm: Any, missing: Any, cloud: Any) -> bool:
         return True
@@ -227,43 +317,11 @@ def missing_guests_are_not_missed(plant: Planter) -> None:
     plant.put(reconcile_host, "_miss", miss)
 
 
-def what_was_not_settled_is_dropped(plant: Planter) -> None:
-    plant.put(Inbox, "again", lambda self, news, after_seconds: None)
+def guests_are_not_compared(plant: Planter) -> None:
+    async def compare_guests(host: Any, cloud: Any) -> bool:
+        return True
 
-
-# --- jobs and migrations ----------------------------------------------------------------------------------------------
-
-
-def jobs_are_anybodys(plant: Planter) -> None:
-    plant.put(Workers, "work_on", lambda self, job: job.id in self.in_hand)
-
-
-def the_source_goes_on_blindly(plant: Planter) -> None:
-    async def decide(self: Any, source: Any, target: Any) -> Any:
-        if source.power is Power.PAUSED:
-            await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
-        return await settle_migration.stayed(self.vm, self.run) if source.answered else None
-
-    plant.put(settle_migration.Settling, "decide", decide)
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------------
-
-
-def holds_for_everybody(plant: Planter) -> None:
-    plant.put(Holds, "bar", lambda self, host_id: None)
-    plant.put(Holds, "over_at", lambda self, host_id, pool_id: 0.0)
-
-
-# --- the rest of lease, recovery, jobs and sessions -----------------------------------------------------------------------
-
-
-def the_watchdog_is_petted_for_ever(plant: Planter) -> None:
-    plant.put(Tenure, "lets_pet", lambda self, profile, now: True)
-
-
-def renewals_stop(plant: Planter) -> None:
-    plant.put(Tenure, "may_renew", lambda self, now: self.sequence < 20)
+    plant.put(reconcile_host, "compare_guests", compare_guests)
 
 
 def the_dead_are_left_dead(plant: Planter) -> None:
@@ -287,32 +345,28 @@ def a_boot_releases_nobody(plant: Planter) -> None:
         plant.put(user, "release_older_boot", nothing)
 
 
-def guests_are_not_compared(plant: Planter) -> None:
-    async def compare_guests(host: Any, cloud: Any) -> bool:
-        return True
-
-    plant.put(reconcile_host, "compare_guests", compare_guests)
-
-
 def guests_stay_paused(plant: Planter) -> None:
     plant.put(situation, "PAUSED_ON_IO_ERROR", "something else")
 
 
-def silence_is_done(plant: Planter) -> None:
-    def unanswered(command_id: str, code: str, why: str) -> Any:
-        return CommandResult(command_id=command_id, state=RunState.DONE)
-
-    plant.put(commands, "unanswered", unanswered)
-    plant.put(fleet, "unanswered", unanswered)
+def what_was_not_settled_is_dropped(plant: Planter) -> None:
+    plant.put(Inbox, "again", lambda self, news, after_seconds: None)
 
 
-def jobs_of_the_dead_are_left(plant: Planter) -> None:
-    plant.put(Workers, "work_on", lambda self, job: job.owner_id is not None)
+# --- jobs and migrations ----------------------------------------------------------------------------------------------
+
+
+def jobs_are_anybodys(plant: Planter) -> None:
+    plant.put(Workers, "work_on", lambda self, job: job.id in self.in_hand)
 
 
 def jobs_in_one_line_run_together(plant: Planter) -> None:
     plant.put(job_rules, "takeable", lambda unfinished, workers, now: [j for j in unfinished if not workers.work_on(j)])
     plant.put(job_rules, "has_rival", lambda job, unfinished, workers: False)
+
+
+def jobs_of_the_dead_are_left(plant: Planter) -> None:
+    plant.put(Workers, "work_on", lambda self, job: job.owner_id is not None)
 
 
 def a_postponed_job_is_done(plant: Planter) -> None:
@@ -325,73 +379,13 @@ def a_postponed_job_is_done(plant: Planter) -> None:
     plant.put(job_rules, "after", after)
 
 
-def writes_are_not_compared(plant: Planter) -> None:
-    """Of rows: the last one wins."""
-    plant.put(
-        MemoryRepository,
-        "_swap",
-        lambda self, old, new: self._table.__setitem__(old.id, replace(new, version=new.version + 1))
-        or self._table[old.id],
-    )
+def the_source_goes_on_blindly(plant: Planter) -> None:
+    async def decide(self: Any, source: Any, target: Any) -> Any:
+        if source.power is Power.PAUSED:
+            await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
+        return await settle_migration.stayed(self.vm, self.run) if source.answered else None
 
-
-def a_stop_meanwhile_is_overlooked(plant: Planter) -> None:
-    async def still(turns: Any, cloud: Any) -> Any:
-        return turns
-
-    plant.put(plan_restarts, "_still_to_be_restarted", still)
-
-
-# --- one rule at a time ---------------------------------------------------------------------------------------------------
-
-
-def a_hold_lets_guests_begin(plant: Planter) -> None:
-    plant.put(Tenure, "answers", lambda self, profile, now: True)
-
-
-def poison_is_only_acknowledged(plant: Planter) -> None:
-    def poisoned(self: Tenure, slot: Any, host_id: str) -> Tenure:
-        poison = slot.poison
-        if self.claim is not Claim.OWNED or poison is None or poison.incident_id == self.acknowledged_incident:
-            return self
-        return replace(self, acknowledged_incident=poison.incident_id, generation=self.generation + 1)
-
-    plant.put(Tenure, "poisoned", poisoned)
-
-
-def any_move_of_a_slot_is_a_boot(plant: Planter) -> None:
-    def rebooted(known: case.Case) -> Any:
-        moved = [each for pool in known.pools for each in known.sound(pool) if each.moved]
-        if not moved:
-            return None
-        return Rebooted(old_boot_id=known.boot_id, new_boot_id="another", seen_by=moved[0].slot.observer_id)
-
-    plant.put(case, "rebooted", rebooted)
-
-
-def the_next_controller_knows_of_no_holds(plant: Planter) -> None:
-    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: self._holds.over_at(host_id, pool_id) or 0.0)
-
-
-def a_refusal_speaks_for_earlier_orders(plant: Planter) -> None:
-    plant.put(ask_again, "NO_WORD_ABOUT_EARLIER", frozenset())
-
-
-def orders_name_no_generation(plant: Planter) -> None:
-    ships = verbs._of_its_pools
-    plant.put(
-        verbs, "_of_its_pools", lambda tenure, spec, boot_id: replace(ships(tenure, spec, boot_id), generations=())
-    )
-
-
-def a_guest_told_to_stop_is_gone(plant: Planter) -> None:
-    ships = guest_orders._bring_down
-
-    async def bring_down(charge: Any, order: Any, deadline: Any) -> Any:
-        charge.tasks.adopt(ships(charge, order, deadline), "bring it down")
-        return DONE
-
-    plant.put(guest_orders, "_bring_down", bring_down)
+    plant.put(settle_migration.Settling, "decide", decide)
 
 
 def the_other_half_is_left(plant: Planter) -> None:
@@ -407,28 +401,27 @@ def a_target_need_not_forget(plant: Planter) -> None:
     plant.put(settle_migration.Settling, "_target_has_forgotten", forgotten)
 
 
-def proofs_are_not_kept(plant: Planter) -> None:
-    plant.put(release_guests, "as_facts", lambda proof: {})
+# --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def a_shutdown_is_a_crash(plant: Planter) -> None:
-    plant.put(victims, "judge_shutdown", lambda vm: victims.Restart(rule="guest-died", why="it is down"))
+def silence_is_done(plant: Planter) -> None:
+    def unanswered(command_id: str, code: str, why: str) -> Any:
+        return CommandResult(command_id=command_id, state=RunState.DONE)
+
+    plant.put(commands, "unanswered", unanswered)
+    plant.put(fleet, "unanswered", unanswered)
 
 
-def nobody_waits_before_holds_are_over(plant: Planter) -> None:
-    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: 0.0)
-
-
-def nobody_is_given_a_hold(plant: Planter) -> None:
-    plant.put(Holds, "answer", lambda self, *_: None)
+def the_next_controller_knows_of_no_holds(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "holds_over_at", lambda self, host_id, pool_id: self._holds.over_at(host_id, pool_id) or 0.0)
 
 
 def whoever_was_turned_away_is_lost(plant: Planter) -> None:
     plant.put(Attention, "how_we_stand", lambda self, last: last.contact)
 
 
-def fenced_as_soon_as_suspect(plant: Planter) -> None:
-    plant.put(case, "FENCED_AFTER_SECONDS", 0.0)
+def a_refusal_speaks_for_earlier_orders(plant: Planter) -> None:
+    plant.put(ask_again, "NO_WORD_ABOUT_EARLIER", frozenset())
 
 
 CATALOGUE = {
