@@ -283,6 +283,8 @@ class Keeper:
         return keeper
 
     def _judged_tenure(self, tenure: Tenure, now: float) -> Tenure:
+        if tenure.condemned is None and not tenure.is_doomed(self.profile, now):
+            return tenure  # nor is it over: the kill line comes before
         is_used = self.ledger.uses(tenure.pool_id)
         if tenure.condemned is not None:
             return tenure if is_used else tenure.drained(self.profile, now)
@@ -300,7 +302,7 @@ class Keeper:
     def _asking(self, now: float) -> Step:
         keeper, questions = self, []
         for tenure in self.tenures:
-            if self.ledger.uses(tenure.pool_id) and tenure.needs_hold(self.profile, now):
+            if tenure.needs_hold(self.profile, now) and self.ledger.uses(tenure.pool_id):
                 # From the clock, so that an answer to a question of an earlier process answers none of ours.
                 request_id = max(keeper.last_request_id + 1, int(now * 1000))
                 keeper = replace(keeper._with(tenure.asked(request_id, now)), last_request_id=request_id)
@@ -308,8 +310,10 @@ class Keeper:
         return keeper, tuple(questions)
 
     def _having_read(self, pool_id: str, slot: Slot, now: float) -> Keeper:
-        keeper = self._changed(pool_id, lambda tenure: tenure.seen(slot, self.host_id, self.boot_id, self.profile, now))
-        return keeper._changed(pool_id, lambda tenure: tenure.poisoned(slot, self.host_id))
+        def read(tenure: Tenure) -> Tenure:
+            return tenure.seen(slot, self.host_id, self.boot_id, self.profile, now).poisoned(slot, self.host_id)
+
+        return self._changed(pool_id, read)
 
     def _was_shot(self, entry: LedgerEntry) -> bool:
         is_condemned = any(each.condemned is not None and each.pool_id in entry.pools for each in self.tenures)

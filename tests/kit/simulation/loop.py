@@ -31,29 +31,29 @@ class TimeStandsStill(RuntimeError):
     """Something is done again and again, and never waits."""
 
 
-class LightHandle(asyncio.Handle):
-    """Without what asyncio's does for its debug mode."""
+class LightHandle:
+    """As much of asyncio.Handle and asyncio.TimerHandle as anybody uses."""
 
-    __slots__ = ()
+    __slots__ = ("args", "at", "callback", "context", "is_cancelled")
 
     def __init__(
-        self, callback: Callable[..., object], args: Any, loop: SimulationLoop, context: contextvars.Context | None
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None, at: float
     ) -> None:
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = contextvars.copy_context() if context is None else context
-        self._cancelled = False
-        self._repr = self._source_traceback = None
+        self.callback = callback
+        self.args = args
+        self.context = contextvars.copy_context() if context is None else context
+        self.at = at
+        self.is_cancelled = False
+
+    def __repr__(self) -> str:
+        return f"{self.callback!r} of {self.args!r}"
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._callback, self._args = _nothing, ()
+        self.is_cancelled = True
+        self.callback, self.args = _nothing, ()
 
-
-class LightTimer(LightHandle):
-    __slots__ = ("at",)
-    at: float
+    def cancelled(self) -> bool:
+        return self.is_cancelled
 
     def when(self) -> float:
         return self.at
@@ -72,7 +72,7 @@ class SimulationLoop(VirtualTimeLoop):
     def __init__(self, chance: Random) -> None:
         super().__init__()
         self._draw = chance.random
-        self._later: list[tuple[float, int, Any]] = []  # LightTimers and futures
+        self._later: list[tuple[float, int, Any]] = []  # handles and futures
         self._due: list[LightHandle] = []
         self._timers = itertools.count()
         self.tasks_made = itertools.count()
@@ -83,26 +83,24 @@ class SimulationLoop(VirtualTimeLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
-        handle = LightHandle(callback, args, self, context)
+    ) -> LightHandle:
+        handle = LightHandle(callback, args, context, self._virtual_now)
         self._due.append(handle)
         return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> LightHandle:
         return self.call_at(self._virtual_now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
-        handle: Any = LightTimer(callback, args, self, context)
-        handle.at = when
+    ) -> LightHandle:
+        handle = LightHandle(callback, args, context, when)
         heapq.heappush(self._later, (when, next(self._timers), handle))
-        timer: asyncio.TimerHandle = handle
-        return timer
+        return handle
 
-    def of_nobody_later(self, delay: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+    def of_nobody_later(self, delay: float, callback: Callable[..., object], *args: Any) -> LightHandle:
         """What happens whoever is stopped or dead by then."""
         return self.call_at(self._virtual_now + delay, callback, *args, context=_NOBODY)
 
@@ -119,7 +117,7 @@ class SimulationLoop(VirtualTimeLoop):
                 self._pass_time()
             while later and later[0][0] <= self._virtual_now:
                 what = pop(later)[2]
-                if what.__class__ is LightTimer:
+                if what.__class__ is LightHandle:
                     self._due.append(what)
                 elif not what.done():
                     what.set_result(None)
@@ -131,15 +129,15 @@ class SimulationLoop(VirtualTimeLoop):
             if self.steps > self._steps_max:
                 raise TimeStandsStill(f"at {self._virtual_now} s: {batch[0]!r}")
             for handle in batch:
-                if handle._cancelled:
+                if handle.is_cancelled:
                     continue
-                context = handle._context
+                context = handle.context
                 process = context.get(_PROCESS)
                 if process is not None and process.paused:
                     process.held.append(handle)
                     continue
                 try:
-                    context.run(handle._callback, *handle._args)
+                    context.run(handle.callback, *handle.args)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:
