@@ -124,8 +124,8 @@ async def test_a_guest_that_stops_again_and_again_is_an_alert_until_it_rests() -
         assert loops == [0, 0, 0, 0, 1, 1]
         assert (alert.state, alert.count) == ("Open", 2)
         assert alert.subject.startswith("VM v1 stopped unexpectedly 6 times within 60 minutes")
-        for incident in await site.incidents():
-            earlier = replace(incident, created=incident.created - timedelta(hours=1))
-            await site.cloud.store.incidents.swap(incident, earlier)
+        for decision in await site.decisions("v1"):
+            earlier = replace(decision, created=decision.created - timedelta(hours=1))
+            await site.cloud.store.decisions.swap(decision, earlier)
         await close_alerts(site.cloud)
         assert (await site.cloud.store.alerts.by_id(alert.id)).state == "Resolved"

@@ -18,7 +18,9 @@ from mainstay_controller.operations.membership import UP
 from mainstay_controller.store.port import LIVE, Stale, Store, any_of, at_least, at_most, ne
 
 CRASH_LOOP, CRASH_LOOP_SECONDS = "crash-loop", 3600.0
-"""A kind of alert, and over what time stops are counted for it."""
+"""A kind of alert, and over what time crashes are counted for it."""
+CRASHES = ("standing-authority", "guest-died")
+"""The rules of decisions by which a guest that ended by itself was started again: by its own host, or by us."""
 
 InTrouble = Callable[[Sequence[str], Store], Awaitable[set[str]]]
 
@@ -67,9 +69,9 @@ async def _vms(ids: Sequence[str], store: Store) -> set[str]:
 
 
 async def _looping_vms(ids: Sequence[str], store: Store) -> set[str]:
-    """Those that stopped not long ago."""
-    since = await store.now() - timedelta(seconds=CRASH_LOOP_SECONDS)
-    return {str(each.vm_id) for each in await store.incidents.find(any_of("vm_id", ids), at_least("created", since))}
+    """Those that crashed not long ago."""
+    since = at_least("created", await store.now() - timedelta(seconds=CRASH_LOOP_SECONDS))
+    return {each.vm_id for each in await store.decisions.find(any_of("vm_id", ids), any_of("rule", CRASHES), since)}
 
 
 async def _hosts(ids: Sequence[str], store: Store) -> set[str]:

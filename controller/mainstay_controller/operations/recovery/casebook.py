@@ -18,7 +18,6 @@ from mainstay_controller.domain.records import Host, Incident, Json, Vm
 from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.change_state import change_incident
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.recovery.crash_loops import tell_crash_loop
 from mainstay_controller.store.port import Stale, Store, eq, ne
 from mainstay_runtime.clock import Clock
 
@@ -134,9 +133,7 @@ async def open_vm_incident(store: Store, vm: Vm, missing: Missing, cloud: Cloud)
         trigger=f"the guest stopped ({missing.cause})",
         evidence=({"cause": missing.cause.value, "detail": missing.detail},),
     )
-    opened = await _add(store, fresh, f"vm {vm.name}: {fresh.trigger} {missing.detail}".rstrip(), 0.0, cloud)
-    await tell_crash_loop(store, vm, cloud)
-    return opened
+    return await _add(store, fresh, f"vm {vm.name}: {fresh.trigger} {missing.detail}".rstrip(), 0.0, cloud)
 
 
 async def _add(store: Store, incident: Incident, text: str, silent_seconds: float, cloud: Cloud) -> Incident:

@@ -31,6 +31,7 @@ from mainstay_controller.operations.recovery.casebook import (
     incident_of_vm,
     open_vm_incident,
 )
+from mainstay_controller.operations.recovery.crash_loops import tell_crash_loop
 from mainstay_controller.operations.recovery.release_older_boot import release_older_boot
 from mainstay_controller.store.port import Stale
 from mainstay_runtime.logs import logger
@@ -228,6 +229,7 @@ async def record_local_restart(host: Host, note: GuestNote, cloud: Cloud) -> Non
             case = await case_file(incident, cloud)
             text = f"{vm.name} stopped ({cause}) and was restarted by its own host within {note.elapsed_ms} ms"
             await store.decisions.add(_local_decision(case, vm, note, text))
+            await tell_crash_loop(store, vm, cloud)
             await case.advance(IncidentEvent.FALSE_ALARM, text, store)
             await cloud.journal.event(store, "VM.START", f"HA: {text}", about_vm(vm), level=Level.WARN)
     except (Stale, ForbiddenTransition):

@@ -21,6 +21,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Level, about_vm
 from mainstay_controller.operations.orders.start_orders import taken_off
 from mainstay_controller.operations.recovery.casebook import CaseFile
+from mainstay_controller.operations.recovery.crash_loops import tell_crash_loop
 from mainstay_controller.store.port import Store, any_of, eq
 
 RESTART, WAIT = "restart", "wait"
@@ -55,7 +56,11 @@ async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[
         events.append(cloud.journal.entry("VM.STOP", text, about_vm(vm), level=Level.WARN))
         await _alert(store, each, verdict, cloud)
     await store.events.add_all(events)
-    return await _write(store, decisions)
+    written = await _write(store, decisions)
+    for each, verdict in judged:
+        if each.cause is not None and isinstance(verdict, Restart):
+            await tell_crash_loop(store, each.vm, cloud)
+    return written
 
 
 def _gone(freed: Freed, verdict: Verdict) -> VmChange:
