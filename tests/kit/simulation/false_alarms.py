@@ -8,13 +8,13 @@ are 2.25 s under `fast` and 4.5 s under `standard`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from tests.kit.simulation import faults
-from tests.kit.simulation.faults import Scene
+from tests.kit.simulation.faults import Letter, Scene
 from tests.kit.simulation.network import Weather
 from tests.kit.simulation.plan import Happening, Plan
 
@@ -28,6 +28,7 @@ FIRST_AT = 10.0
 PAUSE_EVERY_SECONDS = 6.0
 PAUSE_SECONDS = 5.0
 STALL_SECONDS = 10.0
+BREATH_SECONDS = 2.0
 RHO = 1e-3
 LOSS = "loss"
 
@@ -64,17 +65,22 @@ def _weather() -> Happening:
 
 
 def _pauses(scene: Scene) -> Iterator[Happening]:
+    """Two of one machine are two: it is heard between them."""
     at, free_at = FIRST_AT, dict[str, float]()
     while at < RUN_SECONDS - STALL_SECONDS:
-        letter, seconds = _drawn(scene.chance)
-        happening = letter(replace(scene, at=at))
-        if free_at.get(happening.name, 0.0) <= at:
-            free_at[happening.name] = at + seconds
+        letter, who, seconds = _drawn(scene)
+        if free_at.get(who, 0.0) <= at:
+            free_at[who] = at + seconds + BREATH_SECONDS
+            happening = letter(replace(scene, at=at, hosts=(who,), controllers=(who,)))
             yield replace(happening, seconds=seconds, kind=letter.__name__)
         at += scene.chance.expovariate(1 / PAUSE_EVERY_SECONDS)
 
 
-def _drawn(chance: Random) -> tuple[Callable[[Scene], Happening], float]:
-    letter = chance.choice((faults.host_stalls, faults.agent_stopped, faults.leased_stopped, faults.controller_stopped))
-    longest = STALL_SECONDS if letter is faults.controller_stopped else PAUSE_SECONDS
-    return letter, chance.uniform(0.1, longest)
+def _drawn(scene: Scene) -> tuple[Letter, str, float]:
+    """What pauses, of which machine, for how long."""
+    letter = scene.chance.choice(
+        (faults.host_stalls, faults.agent_stopped, faults.leased_stopped, faults.controller_stopped)
+    )
+    is_controller = letter is faults.controller_stopped
+    longest = STALL_SECONDS if is_controller else PAUSE_SECONDS
+    return letter, scene.controller() if is_controller else scene.host(), scene.chance.uniform(0.1, longest)
