@@ -13,7 +13,10 @@ import pytest
 from tests.simulation.mutants.catalogue import MUTANTS
 from tests.simulation.mutants.hunt import known
 
-REPLAY_SECONDS_MAX = 280
+REPLAY_SECONDS_MAX = 600
+"""Half a minute of two quiet cores."""
+
+pytestmark = pytest.mark.timeout(REPLAY_SECONDS_MAX + 30)
 
 
 @pytest.fixture(scope="module")
