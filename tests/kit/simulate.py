@@ -130,8 +130,8 @@ def tally(runs: Iterator[Ran]) -> Tally:
     return whole
 
 
-def count(seeds: range, cores: int, seconds: float, plan_from: PlanFrom = plan_of) -> bool:
-    """Print a summary; False: a promise was broken."""
+def count(seeds: range, cores: int, seconds: float, plan_from: PlanFrom = plan_of, drawn: str = "") -> bool:
+    """Print a summary; False: a promise was broken.  `drawn`: the option that names how."""
     began = time.perf_counter()
     whole = tally(simulated(seeds, cores, seconds, plan_from))
     took = time.perf_counter() - began
@@ -139,7 +139,7 @@ def count(seeds: range, cores: int, seconds: float, plan_from: PlanFrom = plan_o
     for what, times in whole.heard.most_common(SHOWN_MAX):
         print(f"logged in {times} runs: {what}")
     for seed in sorted(whole.broken):
-        print(f"a promise was broken; its story: python -m tests.kit.simulate --seed {seed}")
+        print(f"a promise was broken; its story: python -m tests.kit.simulate {drawn}--seed {seed}")
     print(
         f"schedules={whole.schedules} seeds={seeds.start}..{seeds.start + whole.schedules - 1} "
         f"violations={len(whole.broken)} schedules/s={whole.schedules / took:.1f} cores={cores}"
@@ -192,7 +192,8 @@ def _carried_out(chosen: argparse.Namespace) -> bool:
         return count_false_alarms(chosen.false_alarms, chosen.seed_from, chosen.cores)
     first = secrets.randbelow(FRESH_SEEDS) if chosen.fresh else chosen.seed_from
     seeds = range(first, first + chosen.schedules)
-    return count(seeds, chosen.cores, chosen.seconds, plan_from)
+    drawn = f"--chord {chosen.chord} " if chosen.chord else ""
+    return count(seeds, chosen.cores, chosen.seconds, plan_from, drawn)
 
 
 if __name__ == "__main__":

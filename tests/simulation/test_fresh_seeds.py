@@ -9,14 +9,21 @@ import sys
 
 import pytest
 
+from tests.kit.simulation.chords import CHORDS
+
 SCHEDULES = 100
 WITHIN_SECONDS = 900
 
 
 @pytest.mark.fresh
 @pytest.mark.timeout(WITHIN_SECONDS)
-def test_no_promise_breaks_in_clouds_that_nobody_has_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [sys.executable, "-m", "tests.kit.simulate", "--fresh", "--schedules", str(SCHEDULES)]
+@pytest.mark.parametrize(
+    ("drawn", "schedules"), [((), SCHEDULES), (("--chord", "each"), len(CHORDS))], ids=("by letters", "in step")
+)
+def test_no_promise_breaks_in_clouds_that_nobody_has_seen(
+    drawn: tuple[str, ...], schedules: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [sys.executable, "-m", "tests.kit.simulate", "--fresh", *drawn, "--schedules", str(schedules)]
 
     ran = subprocess.run(arguments, capture_output=True, text=True, check=False)
 
@@ -24,5 +31,5 @@ def test_no_promise_breaks_in_clouds_that_nobody_has_seen(capsys: pytest.Capture
     with capsys.disabled():
         print(f"\n{told}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert told.startswith(f"schedules={SCHEDULES} ")
+    assert told.startswith(f"schedules={schedules} ")
     assert " violations=0 " in told
