@@ -90,7 +90,7 @@ def read(files: Sequence[Path]) -> list[Piece]:
 
 
 def told(pieces: Sequence[Piece]) -> Iterator[str]:
-    yield "| what | commit | seeds | runs | virtual hours | broke | runs/s of one process |"
+    yield "| what | commit | seeds | runs | hours of a cloud | broke | runs/s of one process |"
     yield "|---|---|---|---|---|---|---|"
     for what, commit in dict.fromkeys((piece.what, piece.commit) for piece in pieces):
         here = [piece for piece in pieces if (piece.what, piece.commit) == (what, commit)]
