@@ -10,7 +10,7 @@ from mainstay_controller.domain.roles import Role
 from tests.controller.api.test_people import a_domain, a_member
 from tests.kit.api import an_api
 
-READS = ("list", "get", "query", "find", "explain", "ready")
+READS = ("list", "get", "query", "find", "explain", "ready", "cloudianIsEnabled")
 UNOWNED = {
     "managementserverid": "filters rows; a controller that is gone is a good answer",
     "ostypeid": "names a word of a fixed list",
@@ -23,7 +23,7 @@ UNOWNED = {
     "nicid": "of a virtual machine that is a reference",
 }
 """Parameters that end in `id` and are no reference of the gate, and why that is right."""
-NO_THINGS = {"listOsTypes", "listOsCategories", "listSnapshots", "listVMSnapshot"}
+NO_THINGS = {"listOsTypes", "listOsCategories", "listSnapshots", "listVMSnapshot", "listLdapConfigurations"}
 """Their `id` is of a fixed list, or of things that are not made."""
 
 

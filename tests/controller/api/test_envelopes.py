@@ -40,6 +40,7 @@ async def test_list_apis_tells_every_command_with_its_parameters_and_fields() ->
     assert {
         "name": "id",
         "type": "uuid",
+        "length": 255,
         "required": False,
         "description": "the ID of the zone",
         "related": "listZones",
