@@ -1,6 +1,10 @@
 """How many hosts does one controller process hold, how fast do they all come back, and how fast does it restart what a hundred hosts ran?
 
     python -m tests.bench.scale_bench --agents 9500
+    python -m tests.bench.scale_bench --only storm --agents 10000
+
+At the end stands a table of what was measured beside the goals and the floors; on two quiet cores that is within ten minutes.  The storm is apart:
+ten minutes without a controller, on virtual time (tests/kit/storm), some minutes of computing.
 
 The controller is the shipped one on PostgreSQL; agents are TLS connections of their own, in a few processes.  Beside the figures
 stand floors of the same run: a grpc.aio server with empty handlers under the same number of agents, and a planner that only counts memory.
@@ -15,7 +19,7 @@ import resource
 import statistics
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,13 +27,17 @@ from mainstay_controller.domain.placement.snapshot import Algorithm
 from mainstay_controller.domain.states import DecisionOutcome, HostState
 from mainstay_controller.store.port import eq
 from mainstay_controller.store.sql.store import SqlStore
+from mainstay_runtime import logs
 from tests.bench import placement_bench
 from tests.bench.stage import CLOCK, Controller, Crowds, Process, a_floor, a_stage, crowds, stations
 from tests.kit import databases
+from tests.kit.storm import a_storm
+from tests.kit.virtual_time import VirtualTimeLoop
 
 INTERVAL_SECONDS, FACTOR = 2.0, 3.0
 SETTINGS = {"ping.interval": str(INTERVAL_SECONDS), "ping.timeout": str(FACTOR)}
 PATIENCE_SECONDS = 1800.0
+STORM_WATCH_SECONDS = 60.0
 SILENT_EVERY = 50
 """One host in so many falls silent, for the detection's lag."""
 GUESTS_EACH, FALLING = 50, 10
@@ -47,6 +55,48 @@ class Span:
     @property
     def share(self) -> float:
         return self.cpu_seconds / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """`met` is asked of what was measured."""
+
+    name: str
+    wanted: str
+    met: Callable[[float], bool]
+    shown: str = "{:.2f}"
+
+
+GOALS = {
+    "share": Goal(name="CPU at 2 s beats", wanted="< 1 core", met=lambda it: it < 1),
+    "memory": Goal(name="memory, all agents in", wanted="< 1024 MiB", met=lambda it: it < 1024, shown="{:.0f} MiB"),
+    "reconnect": Goal(name="all come again", wanted="<= 30 s", met=lambda it: it <= 30, shown="{:.1f} s"),
+    "errors": Goal(name="errors of coming again", wanted="0", met=lambda it: it == 0, shown="{:.0f}"),
+    "mistaken": Goal(name="suspected by mistake", wanted="0", met=lambda it: it == 0, shown="{:.0f}"),
+    "lag": Goal(name="detection lag, p99", wanted="<= 200 ms", met=lambda it: it <= 200, shown="{:.0f} ms"),
+    "placements": Goal(name="placements a second", wanted=">= 1500", met=lambda it: it >= 1500, shown="{:.0f}"),
+    "orders": Goal(name="first proof to last order", wanted="<= 5 s", met=lambda it: it <= 5, shown="{:.1f} s"),
+}
+
+
+@dataclass(slots=True)
+class Table:
+    """What was measured, by the name of its goal."""
+
+    ours: dict[str, float] = field(default_factory=dict)
+    floors: dict[str, float] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        print(f"\n{'':28}{'measured':>14}{'floor':>14}{'goal':>14}")
+        for key, goal in GOALS.items():
+            if key in self.ours:
+                ours, floor = self.ours[key], self.floors.get(key)
+                least = goal.shown.format(floor) if floor is not None else ""
+                verdict = "" if goal.met(ours) else "  missed"
+                print(f"{goal.name:28}{goal.shown.format(ours):>14}{least:>14}{goal.wanted:>14}{verdict}")
+
+
+TABLE = Table()
 
 
 async def measured(process: Process, happens: Awaitable[None]) -> Span:
@@ -84,11 +134,25 @@ async def come(server: Process, crowd: Crowds, agents: int) -> Span:
     return await measured(server, until(all_there, 0.2))
 
 
-def what_failed(crowd: Crowds) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    lost: dict[str, int]
+    sent_back: dict[str, int]
+
+    @property
+    def errors(self) -> int:
+        return sum(self.lost.values())
+
+    def __str__(self) -> str:
+        return f"failed {self.lost or 0}, asked to come again {self.sent_back or 0}"
+
+
+def what_failed(crowd: Crowds) -> Failed:
+    """Since it was asked last."""
     told = crowd.ask("told")
     lost: Counter[str] = sum((each["lost"] for each in told), Counter())
     back: Counter[str] = sum((each["sent_back"] for each in told), Counter())
-    return f"failed {dict(lost) or 0}, asked to come again {dict(back) or 0}"
+    return Failed(lost=dict(lost), sent_back=dict(back))
 
 
 async def steady(server: Process, crowd: Crowds, seconds: float) -> Span:
@@ -100,8 +164,12 @@ async def hold_floor(args: argparse.Namespace, directory: Path) -> None:
     told = stations(args.agents, lambda _number: 0)
     with a_floor(directory) as server, crowds(directory, server.port, told, args.processes) as crowd:
         crowd.ask("come")
-        tell("floor: all come", told_of(await come(server, crowd, args.agents), args.agents), what_failed(crowd))
-        tell("floor: steady", beats(await steady(server, crowd, args.seconds), args.agents))
+        span = await come(server, crowd, args.agents)
+        TABLE.floors["reconnect"] = span.seconds
+        tell("floor: all come", told_of(span, args.agents), str(what_failed(crowd)))
+        span = await steady(server, crowd, args.seconds)
+        TABLE.floors |= {"share": span.share, "memory": span.rss_mib}
+        tell("floor: steady", beats(span, args.agents))
 
 
 def beats(span: Span, agents: int) -> str:
@@ -115,9 +183,11 @@ async def hold(args: argparse.Namespace, directory: Path, database: str) -> None
         with crowds(directory, controller.agent_port, told, args.processes) as crowd:
             await controller.start()
             crowd.ask("come")
-            tell("all come", told_of(await come(controller, crowd, args.agents), args.agents), what_failed(crowd))
+            tell("all come", told_of(await come(controller, crowd, args.agents), args.agents), str(what_failed(crowd)))
             tell("all are Up", told_of(await all_up(controller, store, args.agents), args.agents))
-            tell("steady", beats(await steady(controller, crowd, args.seconds), args.agents))
+            span = await steady(controller, crowd, args.seconds)
+            TABLE.ours |= {"share": span.share, "memory": span.rss_mib}
+            tell("steady", beats(span, args.agents))
             await reconnect(args, controller, crowd, store)
             await detect(args, crowd, store)
 
@@ -135,10 +205,15 @@ async def reconnect(args: argparse.Namespace, controller: Controller, crowd: Cro
     await CLOCK.sleep(args.away_seconds)
     what_failed(crowd)
     await controller.start()
+    what_failed(crowd)  # until it listened nobody could be let in
     span = await come(controller, crowd, args.agents)
-    tell(f"reconnect after {args.away_seconds:g} s away", told_of(span, args.agents), what_failed(crowd))
+    failed = what_failed(crowd)
+    TABLE.ours |= {"reconnect": span.seconds, "errors": failed.errors}
+    tell(f"reconnect after {args.away_seconds:g} s away", told_of(span, args.agents), str(failed))
     tell("all are Up again", told_of(await all_up(controller, store, args.agents), args.agents))
-    tell("suspected by mistake", str(await store.incidents.count()))
+    mistaken = await store.incidents.count()
+    TABLE.ours["mistaken"] = mistaken
+    tell("suspected by mistake", f"{mistaken}, {await store.decisions.count()} guests decided about")
 
 
 async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> None:
@@ -155,6 +230,7 @@ async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> No
     await until(all_suspect)
     offsets = [incident.timeline[0]["offset_ms"] for incident in await store.incidents.find()]
     lags = sorted(float(str(offset)) - 1000 * INTERVAL_SECONDS * FACTOR for offset in offsets)
+    TABLE.ours["lag"] = lags[int(len(lags) * 0.99)]
     told = f"{len(lags)} hosts: median {statistics.median(lags):.0f} ms, p99 {lags[int(len(lags) * 0.99)]:.0f} ms"
     tell("detection lag", told, f"{args.agents} agents beating")
 
@@ -195,6 +271,7 @@ async def tell_failure(starts: list[float], span: Span, store: SqlStore) -> None
     released = [elapsed(each.phases, "released") for each in decisions]
     ordered = [elapsed(each.phases, "ordered") for each in decisions]
     proof, last = min(released), max(ordered)
+    TABLE.ours["orders"] = last - proof
     tell(
         "mass failure",
         f"{len(starts)} start orders for {len(decisions)} guests, {starts[-1] - starts[0]:.1f} s from the first to the last",
@@ -212,7 +289,34 @@ def place(dead: int) -> None:
     figures = placement_bench.measure(5 * dead, dead * GUESTS_EACH)
     for figure in figures:
         tell(f"planner: {figure.name}", f"{figure.per_second:.0f} placements/s")
+    TABLE.floors["placements"] = figures[0].per_second
+    TABLE.ours["placements"] = min(figure.per_second for figure in figures[1:])
     assert {figure.name for figure in figures} > {algorithm.value for algorithm in Algorithm}
+
+
+# --- storm --------------------------------------------------------------------------------------------------------------
+
+
+def storm(args: argparse.Namespace) -> None:
+    loop = VirtualTimeLoop()
+    logs.configure(logs.LogFormat.KEY_VALUE, "ERROR")
+    loop.run_until_complete(storm_of(args.agents, args.absent_seconds))
+
+
+async def storm_of(agents: int, absent_seconds: float) -> None:
+    """All of it in virtual time, and so without a word about durations of computing."""
+    async with a_storm(agents) as stormy:
+        async with stormy.a_controller() as cloud:
+            await stormy.until_all_up(cloud, PATIENCE_SECONDS)
+        guests = await stormy.store.vms.find()
+        await stormy.clock.sleep(absent_seconds)
+        async with stormy.a_controller() as cloud:
+            seconds = await stormy.until_all_up(cloud, PATIENCE_SECONDS)
+            await stormy.clock.sleep(STORM_WATCH_SECONDS)
+            told = f"{len(cloud.fleet.held())} of {agents} back after {absent_seconds:g} s, all Up {seconds:.1f} s after the start"
+            touched = sum(before != now for before, now in zip(guests, await stormy.store.vms.find(), strict=True))
+            mistaken = await stormy.store.incidents.count()
+            tell("storm", told, f"{mistaken} suspected, {touched} guests touched, {len(stormy.orders())} orders given")
 
 
 def main() -> None:
@@ -222,10 +326,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--dead", type=int, default=100, help="hosts that die at once")
     parser.add_argument("--away-seconds", type=float, default=10.0)
+    parser.add_argument("--absent-seconds", type=float, default=600.0, help="of the storm")
     parser.add_argument(
         "--settle-seconds", type=float, default=25.0, help="so that no hold of an earlier life can stand"
     )
-    parser.add_argument("--only", choices=("floor", "hold", "fail", "place"))
+    parser.add_argument("--only", choices=("floor", "hold", "fail", "place", "storm"))
     args = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -239,7 +344,10 @@ def main() -> None:
             if args.only in (None, part):
                 with databases.postgresql() as server:
                     asyncio.run(story(args, a_room(name, part), server.url))
+        if args.only == "storm":
+            storm(args)
     tell("machine", f"load {os.getloadavg()[0]:.1f}")
+    TABLE.tell()
 
 
 def a_room(directory: str, name: str) -> Path:

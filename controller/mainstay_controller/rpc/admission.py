@@ -7,10 +7,12 @@ from mainstay_runtime.clock import Clock
 
 
 class Admission:
-    """Each newcomer takes a place in the queue and waits for it; when the queue is too long he is told when to come back."""
+    """Each newcomer takes a place in the queue and waits for it; when the queue is too long he is told when to come back.
+
+    So many a second that ten thousand are in within half a minute, which costs about a core (docs/figures.md)."""
 
     def __init__(
-        self, clock: Clock, *, per_second: float = 200.0, burst: int = 200, wait_max_seconds: float = 5.0
+        self, clock: Clock, *, per_second: float = 320.0, burst: int = 320, wait_max_seconds: float = 5.0
     ) -> None:
         self._clock = clock
         self._seconds_each = 1 / per_second
