@@ -347,7 +347,8 @@ def main() -> None:
         if args.only == "storm":
             storm(args)
     tell("machine", f"load {os.getloadavg()[0]:.1f}")
-    TABLE.tell()
+    if TABLE.ours:
+        TABLE.tell()
 
 
 def a_room(directory: str, name: str) -> Path:
