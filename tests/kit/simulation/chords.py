@@ -216,13 +216,13 @@ def agents_stop_as_starts_are_ordered(scene: Scene) -> Iterator[Happening]:
     host = scene.host()
     yield struck(faults.host_reset, about(scene, host))
     for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 8, 11.5), 18, 26)
+        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 18, 26)
 
 
 def the_controller_dies_as_starts_are_ordered(scene: Scene) -> Iterator[Happening]:
     """The next one finds nobody in session who could say what became of the orders."""
     yield from agents_stop_as_starts_are_ordered(scene)
-    yield struck(faults.controller_killed, after(scene, 11.5, 15))
+    yield struck(faults.controller_killed, after(scene, 8.6, 12))
 
 
 def told_to_start_and_then_without_storage(scene: Scene) -> Iterator[Happening]:
@@ -230,8 +230,8 @@ def told_to_start_and_then_without_storage(scene: Scene) -> Iterator[Happening]:
     host = scene.host()
     yield struck(faults.host_reset, about(scene, host))
     for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 8, 11.5), 36, 40)
-        yield struck(faults.pool_hangs, after(about(scene, other), 12, 14), 18, 21)
+        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 36, 40)
+        yield struck(faults.pool_hangs, after(about(scene, other), 9.5, 11), 18, 21)
 
 
 def stopped_while_their_start_is_in_the_post(scene: Scene) -> Iterator[Happening]:
@@ -240,9 +240,9 @@ def stopped_while_their_start_is_in_the_post(scene: Scene) -> Iterator[Happening
     there = about(scene, host)
     yield struck(faults.host_reset, there)
     for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 8, 11.5), 18, 26)
+        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 18, 26)
     for vm in there.vms:
-        yield struck(users.stops, after(replace(there, vms=(vm,)), 12, 18))
+        yield struck(users.stops, after(replace(there, vms=(vm,)), 9, 15))
 
 
 def users_stop_what_cannot_be_reached(scene: Scene) -> Iterator[Happening]:
