@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mainstay_agent.lease.client import SocketLeaseArea
@@ -29,6 +29,8 @@ HASTY = LeaseProfile(
     poll_seconds=0.2,
     hold_seconds=8,
 )
+PATIENT = replace(HASTY, name="patient", validity_seconds=30, hold_seconds=48)
+"""Outlasts the start of a process on a busy machine."""
 START_DEADLINE_SECONDS = 20.0
 _DAEMON = [sys.executable, "-c", "from mainstay_agent.leased.main import main; main()"]
 
@@ -93,10 +95,10 @@ class DaemonHost:
                 await anext(aiter(area.events()))
             yield area
 
-    async def configure(self, area: SocketLeaseArea) -> None:
+    async def configure(self, area: SocketLeaseArea, profile: LeaseProfile = HASTY) -> None:
         names = tuple((POOL, number, f"h{number}") for number in range(2))
         mount = PoolMount(pool_id=POOL, path=str(self.pool), slot=self.slot)
-        await area.configure(self.host_id, f"boot-{self.host_id}", (mount,), names, HASTY)
+        await area.configure(self.host_id, f"boot-{self.host_id}", (mount,), names, profile)
 
     @asynccontextmanager
     async def guest(self, vm_id: str) -> AsyncIterator[asyncio.subprocess.Process]:

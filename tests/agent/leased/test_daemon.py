@@ -13,8 +13,9 @@ import pytest
 
 from mainstay_agent.lease.area import EntryState, Granted, Refused
 from mainstay_agent.lease.client import SocketLeaseArea
+from mainstay_proto.messages import LeaseProfile
 from mainstay_runtime.errors import BadInput, DeadlineExceeded, Unavailable
-from tests.kit.daemons import HASTY, POOL, DaemonHost, a_daemon_host, until
+from tests.kit.daemons import HASTY, PATIENT, POOL, DaemonHost, a_daemon_host, until
 
 ON_POOL = frozenset([POOL])
 VM = "11111111-2222-3333-4444-555555555555"
@@ -36,10 +37,10 @@ class Story:
 
 
 @asynccontextmanager
-async def a_story(tmp_path: Path) -> AsyncIterator[Story]:
+async def a_story(tmp_path: Path, profile: LeaseProfile = HASTY) -> AsyncIterator[Story]:
     async with a_daemon_host(tmp_path / "h0", tmp_path) as host:
         async with host.daemon() as daemon, host.area() as area:
-            await host.configure(area)
+            await host.configure(area, profile)
             yield Story(host=host, daemon=daemon, area=area)
 
 
@@ -67,7 +68,7 @@ async def test_the_watchdog_is_armed_and_petted(tmp_path: Path) -> None:
 
 
 async def test_a_killed_daemon_comes_back_to_its_guests(tmp_path: Path) -> None:
-    async with a_story(tmp_path) as story, story.host.guest(VM) as guest:
+    async with a_story(tmp_path, PATIENT) as story, story.host.guest(VM) as guest:
         await story.run_guest()
 
         story.daemon.kill()
