@@ -362,3 +362,10 @@ def test_under_keep_nothing_is_done_to_a_host_that_somebody_saw_renew(
         assert not any(isinstance(action, PowerOff | Poison) for action in actions)
     proofs = [proof for action in actions if isinstance(action, DeclareDown) for proof in action.proofs]
     assert not any(isinstance(proof, LeaseExpired | PoweredOff) for proof in proofs)
+
+
+def test_the_silence_of_a_controller_that_did_not_listen_fences_nobody() -> None:
+    silent = a_case(policy=FencePolicy.FENCE, has_power=True, answers=(renewed(),))
+
+    assert any(isinstance(action, Poison) for action in assess(silent))
+    assert not any(isinstance(action, Poison | PowerOff) for action in assess(replace(silent, listening_since=113.0)))

@@ -87,7 +87,8 @@ class Case:
     """`watchdog`: without one a lapsed lease proves nothing.  `answers`: the newest of each observer that still answers.
 
     `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
-    `has_power`: a power controller is configured.  `timing`: of the host's profile.  `may_be_fenced`: the operator lets us act on it (HA is on
+    `has_power`: a power controller is configured.  `timing`: of the host's profile.  `listening_since`: without a
+    gap of our own.  `may_be_fenced`: the operator lets us act on it (HA is on
     for it).  `victims`: needed where `guests_matter`."""
 
     host_id: HostId
@@ -97,6 +98,7 @@ class Case:
     last_heard_at: float
     now: float
     timing: LeaseTiming
+    listening_since: float = float("-inf")
     pools: tuple[LeasedPool, ...] = ()
     answers: tuple[Answer, ...] = ()
     answers_awaited: bool = False
@@ -294,7 +296,7 @@ def fencing(case: Case) -> Iterator[PowerOff | Poison]:
     """Early in a silence as under `keep`, whatever the policy is."""
     if not case.may_be_fenced:
         return
-    if case.now - case.last_heard_at < FENCED_AFTER_SECONDS:
+    if case.now - max(case.last_heard_at, case.listening_since) < FENCED_AFTER_SECONDS:
         case = replace(case, policy=FencePolicy.KEEP)
     if case.has_power and not case.power_off_ordered:
         why = why_power_off(case)

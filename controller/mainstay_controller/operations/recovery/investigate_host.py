@@ -46,6 +46,8 @@ from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
 
 LOOK_AGAIN_SECONDS = 1.0
+GAP_SECONDS = 3.0
+"""Between two looks: then it was us who did not listen."""
 ORDER_AGAIN_SECONDS = 5.0
 """Before an order to fence that did not help is given again."""
 SUSPECT = frozenset({HostState.ALERT})
@@ -70,6 +72,8 @@ class Investigation:
     poisoned_at: float | None = None
     power_off_ordered: bool = False
     _deeds: Nursery = field(init=False)
+    _listening_since: float = float("-inf")
+    _looked_at: float = float("inf")
     told_reasons: tuple[str, ...] = ()
 
     async def run(self) -> None:
@@ -126,14 +130,19 @@ class Investigation:
     async def _gather(self) -> Case:
         fleet, store, incident = self.cloud.fleet, self.cloud.store, self.case.incident
         timing = fleet.lease_timing(self.host.id)
+        now = self.cloud.clock.monotonic()
+        if now - self._looked_at > GAP_SECONDS:
+            self._listening_since = now
+        self._looked_at = now
         case = Case(
             host_id=self.host.id,
             boot_id=incident.host_boot_id or "",
             watchdog=self.host.watchdog,
             policy=self.policy,
             last_heard_at=self.last_heard_at,
-            now=self.cloud.clock.monotonic(),
+            now=now,
             timing=timing,
+            listening_since=self._listening_since,
             pools=tuple(
                 LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
                 for pool_id in await self.cloud.rounds.leased_pools(self.host.id)
