@@ -25,6 +25,8 @@ from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
 
 ROUND_SECONDS = 1.0
+BREATH_SECONDS_MAX = 1.0
+"""A wave looks at the whole zone, and may take long: the next waits as long as it took, so that the hosts proven dead meanwhile are one wave."""
 RETRY_SECONDS = 2.0
 """Before an incident whose handling failed is taken up again."""
 LATER = (Stale, OutcomeUnknown, Unreachable)
@@ -79,7 +81,7 @@ class Desk:
 
     async def _start_waves(self, hands: Nursery) -> None:
         while True:
-            rung = self.cloud.fleet.bells.rung(DECISIONS)
+            rung, began = self.cloud.fleet.bells.rung(DECISIONS), self.cloud.clock.monotonic()
             try:
                 async for batch in begin_wave(self.cloud, self._decisions):
                     for turn in batch:
@@ -90,6 +92,7 @@ class Desk:
                 log.info("decisions are looked at again", error=str(error))
             except Exception:
                 log.exception("planning restarts failed; it is tried again")
+            await self.cloud.clock.sleep(min(self.cloud.clock.monotonic() - began, BREATH_SECONDS_MAX))
             await self.cloud.fleet.bells.next(DECISIONS, after=rung, within_seconds=ROUND_SECONDS)
 
     async def _restart(self, turn: Turn, door: Door, place: Place) -> None:
