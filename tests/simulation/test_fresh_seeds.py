@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.simulation.chords import CHORDS
 
-SCHEDULES = 100
+SCHEDULES = 20
 WITHIN_SECONDS = 900
 
 
