@@ -84,8 +84,7 @@ class Observer:
         verdicts = []
         for _number, watch in watches:
             owner = watch.owner
-            unchanged = now - watch.since
-            dead = unchanged >= our_patience and unchanged >= _patience(our_patience, owner)
+            dead = _is_dead(watch, our_patience, now)
             verdicts.append((owner.host_id, owner.boot_id, owner.generation, dead, watch.released, True))
         return frozenset(verdicts)
 
@@ -152,15 +151,14 @@ class Observer:
 
     def _sighting(self, watch: Watch, now: float) -> SlotSighting:
         owner = watch.owner
-        unchanged = max(0.0, now - watch.since)
         return SlotSighting(
             pool_id=self.pool_id,
             host_id=owner.host_id,
             boot_id=owner.boot_id,
             generation=owner.generation,
             sequence=owner.sequence,
-            unchanged_seconds=unchanged,
-            dead=unchanged >= _patience(bounds.dead_after(self.profile), owner),
+            unchanged_seconds=max(0.0, now - watch.since),
+            dead=_is_dead(watch, bounds.dead_after(self.profile), now),
             released=watch.released,
         )
 
@@ -168,6 +166,10 @@ class Observer:
 def verdict_in(sighting: SlotSighting) -> Verdict:
     seen = sighting
     return (seen.host_id, seen.boot_id, seen.generation, seen.dead, seen.released, seen.witness_sound)
+
+
+def _is_dead(watch: Watch, our_patience: float, now: float) -> bool:
+    return now - watch.since >= _patience(our_patience, watch.owner)
 
 
 def _patience(ours: float, owner: OwnerSector) -> float:
