@@ -11,6 +11,7 @@ Promises of every driver (tests/agent/conformance holds all of them to it):
 - an event is delivered at most a second after the hypervisor knew it, and whatever happened while nobody listened
   (agent or hypervisor daemon restarted) is told by `guests()`, where a guest that ran and is gone appears as STOPPED with cause VANISHED
   or CRASHED until it is forgotten;
+- a guest with a config drive finds in it, at every start and after every move, what its last order said, and nobody else on the host can read it;
 - a guest that the hypervisor paused because its disk failed says so in the detail of every report, PAUSED_ON_IO_ERROR.
 """
 
@@ -156,7 +157,7 @@ class Driver(Protocol):
     async def close(self) -> None: ...
 
     def capabilities(self) -> frozenset[str]:
-        """Of: migrate, pause, stats, console, kernel-boot, volumes, vnc, inject (fault injection of the simulator)."""
+        """Of: migrate, pause, stats, console, kernel-boot, volumes, media, config-drive, vnc, inject (fault injection of the simulator)."""
 
     async def hosts(self, deadline_seconds: float) -> tuple[HostFacts, ...]:
         """The hosts this driver speaks for, with facts; `guests` left empty."""
@@ -218,6 +219,15 @@ class HasVolumes(Protocol):
     async def check_pool(
         self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float
     ) -> Outcome: ...
+
+
+class HasMedia(Protocol):
+    """Optional: changes the medium in a running guest's drive."""
+
+    async def change_medium(
+        self, host_id: str, vm_id: str, medium: DiskSpec | None, forced: bool, deadline_seconds: float
+    ) -> Outcome:
+        """REFUSED "no-drive": it was started without one.  FAILED: the guest holds on to the old one, and `forced` was not said."""
 
 
 class HasStats(Protocol):

@@ -6,7 +6,7 @@ Unknown fields from a newer peer are dropped by the codec; a message kind it doe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -90,6 +90,22 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriveFile:
+    """One file of a config drive under all its names.  The content is in Base64, so that an order is text wherever it is kept, and is in no log."""
+
+    names: tuple[str, ...]
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDrive:
+    """A small disc that the guest reads as it boots: user data, keys, a password.  What is on it the controller alone decides."""
+
+    label: str
+    files: tuple[DriveFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
     """All a host needs to run a guest.  `epoch` is part of the order: a host refuses one lower than it has seen."""
 
@@ -107,10 +123,20 @@ class GuestSpec:
     ha: bool = False
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     details: tuple[tuple[str, str], ...] = ()
+    drive: ConfigDrive | None = None  # a host without the ability `config-drive` starts the guest without
 
     @property
     def pool_ids(self) -> frozenset[str]:
         return frozenset(disk.pool_id for disk in self.disks)
+
+    @property
+    def media(self) -> tuple[DiskSpec, ...]:
+        """What is read only lies in the guest's drive for media, and can be changed while it runs."""
+        return tuple(disk for disk in self.disks if disk.read_only)
+
+    def with_medium(self, medium: DiskSpec | None) -> GuestSpec:
+        own = tuple(disk for disk in self.disks if not disk.read_only)
+        return replace(self, disks=own if medium is None else (*own, medium))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,6 +464,18 @@ class ResumeGuest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeMedium:
+    """Another medium in the drive of a guest that runs; None: the drive is empty.  For hosts with the ability `media`.
+
+    A guest that has mounted the old one has locked the tray: that is FAILED, unless it is `forced`."""
+
+    vm_id: str
+    epoch: int
+    medium: DiskSpec | None = None
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareIncoming:
     """To the target of a migration: expect this guest under spec.epoch (the source runs epoch - 1)."""
 
@@ -549,6 +587,7 @@ Order = (
     | RebootGuest
     | PauseGuest
     | ResumeGuest
+    | ChangeMedium
     | PrepareIncoming
     | MigrateGuest
     | AbortMigration

@@ -14,6 +14,7 @@ from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_proto.messages import (
     AbortMigration,
     CancelIncoming,
+    ChangeMedium,
     CheckPool,
     Command,
     ForgetGuest,
@@ -91,6 +92,8 @@ class Commands:
                 return await guest_orders.pause_guest(charge, order, deadline)
             case ResumeGuest():
                 return await guest_orders.resume_guest(charge, order, deadline)
+            case ChangeMedium():
+                return await guest_orders.change_medium(charge, order, deadline)
             case ForgetGuest():
                 return await guest_orders.forget_guest(charge, order, deadline)
             case QueryGuests():

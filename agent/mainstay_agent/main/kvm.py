@@ -28,7 +28,7 @@ async def serve(settings: AgentSettings, time: Time, stop: asyncio.Event) -> Non
     driver = LibvirtDriver(libvirt_settings(settings, agent_id), time.clock)
     service = Service(
         agent_id=agent_id,
-        hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, stats=driver),
+        hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
         area_of=lambda _facts: SocketLeaseArea(settings.leased_socket, time.clock),
         memory_of=lambda _facts: StateFile(settings.run_dir / "agent.state"),
         hosts_memory=StateFile(settings.run_dir / "agent.hosts"),
@@ -56,6 +56,7 @@ def libvirt_settings(settings: AgentSettings, host_id: str) -> LibvirtSettings:
         emulator=settings.emulator or None,
         vnc_listen=settings.vnc_listen or settings.ip,
         console_dir=str(settings.console_dir),
+        drives_dir=str(settings.drives_dir),
         migration_url=settings.migration_url or None,
         boot_id=settings.boot_id or None,
         cpus=settings.cpus or None,

@@ -34,6 +34,7 @@ class AgentSettings:
     vnc_listen: str = ""  # empty: `ip`
     migration_url: str = ""
     console_dir: Path = Path("/var/log/libvirt/qemu")
+    drives_dir: Path = Path("/run/mainstay-drives")  # of config drives; a tmpfs, and the same on all hosts
     cpus: int = 0
     cpu_mhz: int = 0
     memory_mib: int = 0

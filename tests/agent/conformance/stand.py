@@ -44,6 +44,9 @@ class Stand(Protocol):
     async def power_off_from_inside(self, vm_id: str) -> None:
         """[inside]"""
 
+    async def medium_of(self, vm_id: str) -> str | None:
+        """[media] The path of what lies in the drive of a guest that runs."""
+
     async def destroy_by_outsider(self, vm_id: str) -> None:
         """[outsider]"""
 

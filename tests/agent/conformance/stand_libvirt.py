@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -54,6 +55,16 @@ class MockStand:
 
     async def power_off_from_inside(self, vm_id: str) -> None:
         await self.outside(vm_id, lambda domain: domain.shutdown())
+
+    async def medium_of(self, vm_id: str) -> str | None:
+        told: list[str | None] = []
+
+        def ask(domain: libvirt.virDomain) -> None:
+            source = ET.fromstring(domain.XMLDesc()).find("devices/disk[@device='cdrom']/source")
+            told.append(None if source is None else source.get("file"))
+
+        await self.outside(vm_id, ask)
+        return told[0]
 
     async def destroy_by_outsider(self, vm_id: str) -> None:
         await self.outside(vm_id, lambda domain: domain.destroy())
@@ -124,7 +135,12 @@ class QemuStand(MockStand):
 @asynccontextmanager
 async def mock_stand(directory: Path) -> AsyncIterator[MockStand]:
     settings = LibvirtSettings(
-        uri="test:///default", host_id=HOSTS[0], name="mock", ip="127.0.0.1", state_dir=str(directory / "state")
+        uri="test:///default",
+        host_id=HOSTS[0],
+        name="mock",
+        ip="127.0.0.1",
+        state_dir=str(directory / "state"),
+        drives_dir=str(directory / "drives"),
     )
     residence = libvirt.open(settings.uri)  # the mock's guests live as long as somebody is connected
     try:
@@ -143,6 +159,7 @@ def settings_of(daemon: PrivateLibvirtd, directory: Path, host_id: str) -> Libvi
         vnc_listen=daemon.address,
         migration_url=daemon.url,
         state_dir=str(directory / f"state-{daemon.name}"),
+        drives_dir=str(directory / "drives"),
         domain_type=DomainType.QEMU,
         memory_mib=8192,
     )

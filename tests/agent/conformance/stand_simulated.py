@@ -44,6 +44,11 @@ class SimulatedStand:
     async def power_off_from_inside(self, vm_id: str) -> None:
         self.world.shut_down_guest(vm_id)
 
+    async def medium_of(self, vm_id: str) -> str | None:
+        copy = self.world.hosts[self.host_id].living(vm_id)
+        assert copy is not None
+        return next((medium.path for medium in copy.spec.media), None)
+
     async def destroy_by_outsider(self, vm_id: str) -> None:
         self.world.destroy_by_outsider(vm_id)
 

@@ -6,6 +6,8 @@ import asyncio
 
 from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_proto.messages import (
+    ChangeMedium,
+    DiskSpec,
     GuestEvent,
     GuestState,
     RestartPolicy,
@@ -13,7 +15,7 @@ from mainstay_proto.messages import (
     StopCause,
     StopGuest,
 )
-from tests.kit.simulated_hosts import Site, a_guest, a_site
+from tests.kit.simulated_hosts import POOL, Site, a_guest, a_site
 
 
 def restarts(site: Site) -> list[GuestEvent]:
@@ -32,6 +34,20 @@ async def test_a_crashed_guest_runs_again_on_its_host_under_its_epoch() -> None:
         assert (told.epoch, told.cause, told.detail) == (3, StopCause.CRASHED, "attempt 1 of 3")
         assert told.elapsed_ms is not None
         assert told.elapsed_ms < 250
+
+
+async def test_a_medium_changed_meanwhile_is_in_its_drive_then() -> None:
+    async with a_site() as site:
+        await site.start("h1")
+        medium = DiskSpec(volume_id="iso", pool_id=POOL, path="/images/rescue.iso", format="raw", read_only=True)
+        await site.order("h1", ChangeMedium(vm_id="vm1", epoch=1, medium=medium))
+
+        site.world.crash_guest("vm1")
+        await asyncio.sleep(1)
+
+        copy = site.world.hosts["h1"].living("vm1")
+        assert copy is not None
+        assert copy.spec.media == (medium,)
 
 
 async def test_also_with_no_controller_in_reach_and_after_an_agent_restart() -> None:

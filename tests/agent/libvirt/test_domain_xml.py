@@ -98,8 +98,8 @@ def test_disks_are_named_in_order_and_by_bus() -> None:
 
     domain = built(a_spec(disks=disks))
 
-    names = [target.attrib["dev"] for target in domain.iterfind("devices/disk/target")]
-    assert names[:2] + names[25:] == ["vda", "vdb", "vdz", "vdaa", "sda"]
+    names = [target.attrib["dev"] for target in domain.iterfind("devices/disk[@device='disk']/target")]
+    assert names[:2] + names[25:] == ["vda", "vdb", "vdz", "vdaa", "sdc"]
 
 
 def test_a_read_only_image_is_a_medium_in_a_drive_that_the_guest_boots_from_first() -> None:
@@ -112,6 +112,30 @@ def test_a_read_only_image_is_a_medium_in_a_drive_that_the_guest_boots_from_firs
     assert drive.find("readonly") is not None
     assert [boot.attrib["dev"] for boot in domain.iterfind("os/boot")] == ["cdrom", "hd"]
     assert [boot.attrib["dev"] for boot in built(a_spec()).iterfind("os/boot")] == ["hd"]
+
+
+def test_every_guest_has_an_empty_drive_for_media_since_none_can_be_added_later() -> None:
+    domain = built(a_spec())
+
+    [drive] = domain.findall("devices/disk[@device='cdrom']")
+    assert (drive.find("source"), attributes(drive, "target")) == (None, {"dev": "sda", "bus": "sata"})
+
+
+def test_two_media_do_not_lie_in_one_drive() -> None:
+    medium = replace(DISK, read_only=True)
+
+    with pytest.raises(BadInput, match="disks"):
+        built(a_spec(disks=(medium, medium)))
+
+
+def test_a_config_drive_is_on_a_controller_that_cloud_kernels_know() -> None:
+    domain = built(a_spec(), drive="/run/drives/vm.iso")
+
+    drive = domain.find("devices/disk[@device='cdrom'][last()]")
+    assert drive is not None
+    assert attributes(drive, "target") == {"dev": "sdb", "bus": "scsi"}
+    assert (attributes(drive, "source")["file"], drive.find("readonly") is None) == ("/run/drives/vm.iso", False)
+    assert attributes(domain, "devices/controller") == {"type": "scsi", "model": "virtio-scsi"}
 
 
 def test_a_nic_without_a_bridge_is_isolated() -> None:

@@ -31,6 +31,7 @@ from tests.agent.conformance.stand import (
     successor,
 )
 from tests.agent.conformance.stand_libvirt import QemuStand, qemu_pair, qemu_stand
+from tests.agent.conformance.test_media import DRIVE
 from tests.kit import tiny_guest
 from tests.kit.private_libvirtd import PrivateLibvirtd
 
@@ -143,6 +144,42 @@ async def test_a_medium_in_the_drive_is_read_by_two_guests_at_once(qemu: QemuSta
         outcome = await qemu.driver.start(qemu.host_id, replace(spec, disks=(*spec.disks, medium)), SOON_SECONDS)
 
         assert outcome.done, outcome
+
+
+async def test_a_medium_that_is_not_there_leaves_the_old_one_in(qemu: QemuStand, tmp_path: Path) -> None:
+    iso = tmp_path / "one.iso"
+    iso.write_bytes(bytes(1 << 20))
+    medium = DiskSpec(volume_id="one", pool_id="pool", path=str(iso), format="raw", read_only=True)
+    spec = qemu.spec()
+    spec = await started(qemu, disks=(*spec.disks, medium))
+    lost = replace(medium, volume_id="lost", path=str(tmp_path / "lost.iso"))
+
+    outcome = await qemu.driver.change_medium(qemu.host_id, spec.vm_id, lost, False, SOON_SECONDS)
+
+    assert outcome.state is RunState.FAILED
+    assert await qemu.medium_of(spec.vm_id) == medium.path
+
+
+async def test_a_config_drive_is_its_guests_alone_and_goes_with_its_definition(qemu: QemuStand) -> None:
+    spec = await started(qemu, drive=DRIVE)
+    file = Path(qemu.settings.drives_dir) / f"{spec.vm_id}.iso"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    await qemu.crash(spec.vm_id)
+    await heard(qemu, is_stop_of(spec.vm_id))
+    kept_for_a_restart = file.exists()
+    await qemu.driver.forget(qemu.host_id, spec.vm_id, SOON_SECONDS)
+
+    assert (kept_for_a_restart, file.exists()) == (True, False)
+
+
+async def test_a_start_that_fails_leaves_no_config_drive(qemu: QemuStand) -> None:
+    spec = qemu.spec(drive=DRIVE)
+    Path(spec.disks[0].path).unlink()
+
+    await qemu.driver.start(qemu.host_id, spec, SOON_SECONDS)
+
+    assert list(Path(qemu.settings.drives_dir).iterdir()) == []
 
 
 # --- starts that cannot be ---

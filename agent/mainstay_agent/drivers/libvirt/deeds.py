@@ -1,7 +1,7 @@
 """What is done to guests, as plain blocking stories over one libvirt connection; each runs in a thread of its own.
 
 A domain is persistent while its guest may still be asked about, so that libvirt itself remembers how it ended over a restart of its
-daemon; never autostarted, so that after a boot nothing runs before somebody orders it."""
+daemon; never autostarted, so that after a boot nothing runs before somebody orders it.  Its config drive is there as long as its definition."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ import libvirt
 from mainstay_agent.driver import DONE, Outcome, failed, refused
 from mainstay_agent.drivers.libvirt import domain_xml
 from mainstay_agent.drivers.libvirt.domain_xml import NAMESPACE, Habitat
+from mainstay_agent.drivers.libvirt.drives import Drives
 from mainstay_agent.drivers.libvirt.meanings import Sighting, Sightings
-from mainstay_proto.messages import GuestSpec
+from mainstay_proto.messages import DiskSpec, GuestSpec
 
 NO_SUCH_GUEST = refused("no-such-guest")
 NOT_RUNNING = refused("not-running")
+NO_DRIVE = refused("no-drive", "the guest was started without a drive for media; it has one from its next start on")
 STILL_ON = refused("still-on")
 UNDEFINE_ALL = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
 
@@ -82,25 +84,30 @@ def standing(line: libvirt.virConnect, spec: GuestSpec) -> Outcome:
     return _runs_already(domain, spec) if domain.isActive() else NOT_RUNNING
 
 
-def start(line: libvirt.virConnect, spec: GuestSpec, habitat: Habitat, revoked: threading.Event) -> Outcome:
+def start(
+    line: libvirt.virConnect, spec: GuestSpec, habitat: Habitat, drives: Drives, revoked: threading.Event
+) -> Outcome:
     """`revoked` is set by a destroy that came while this was on its way."""
+    if spec.drive is not None:
+        habitat = replace(habitat, drive=drives.path(spec.vm_id))
     xml = domain_xml.build(spec, habitat)
     found = standing(line, spec)
     if found is not NOT_RUNNING:
         return found
     if (leftover := find(line, spec.vm_id)) is not None:
-        _undefine(leftover)
+        _undefine(leftover, drives)
+    drives.put(spec.vm_id, spec.drive)
     domain = line.defineXML(xml)
     try:
         if revoked.is_set():
-            _undefine(domain)
+            _undefine(domain, drives)
             return failed("destroyed", "a destroy overtook this start")
         domain.create()
     except libvirt.libvirtError:
         if line.isAlive() and domain.isActive():  # started meanwhile by a call that an earlier agent left behind
             return _runs_already(domain, spec)
         if line.isAlive():
-            _undefine(domain)
+            _undefine(domain, drives)
         raise
     return replace(DONE, answer=_display_of(domain))
 
@@ -123,7 +130,7 @@ def foreign(domain: libvirt.virDomain) -> Outcome:
     return refused("foreign-guest", f"{domain.name()} has this id and is not ours")
 
 
-def destroy(line: libvirt.virConnect, vm_id: str) -> Outcome:
+def destroy(line: libvirt.virConnect, vm_id: str, drives: Drives) -> Outcome:
     """Until libvirt does not know it any more: what is not defined cannot be started by a call still in the air."""
     while (domain := find(line, vm_id)) is not None:
         if epoch_of(domain) is None:
@@ -131,23 +138,25 @@ def destroy(line: libvirt.virConnect, vm_id: str) -> Outcome:
         if domain.isActive():
             with _unless_gone():
                 domain.destroy()
-        _undefine(domain)
+        _undefine(domain, drives)
+    drives.remove(vm_id)
     return DONE
 
 
-def forget(line: libvirt.virConnect, vm_id: str) -> Outcome:
+def forget(line: libvirt.virConnect, vm_id: str, drives: Drives) -> Outcome:
     domain = find(line, vm_id)
-    if domain is None:
-        return DONE
-    if domain.isActive():
+    if domain is not None and domain.isActive():
         return refused("running")
-    _undefine(domain)
+    if domain is not None:
+        _undefine(domain, drives)
+    drives.remove(vm_id)
     return DONE
 
 
-def _undefine(domain: libvirt.virDomain) -> None:
+def _undefine(domain: libvirt.virDomain, drives: Drives) -> None:
     with _unless_gone():
         domain.undefineFlags(UNDEFINE_ALL)
+    drives.remove(domain.UUIDString())
 
 
 @contextlib.contextmanager
@@ -196,6 +205,18 @@ def resume(line: libvirt.virConnect, vm_id: str) -> Outcome:
         return refused("migrating", "its other copy may run")
     if state == libvirt.VIR_DOMAIN_PAUSED:
         domain.resume()
+    return DONE
+
+
+def change_medium(line: libvirt.virConnect, vm_id: str, medium: DiskSpec | None, forced: bool) -> Outcome:
+    """What its definition says matters to nobody: a start defines it anew."""
+    if (domain := active(line, vm_id)) is None:
+        return NO_SUCH_GUEST
+    if not domain_xml.has_medium_drive(domain.XMLDesc()):
+        return NO_DRIVE
+    drive = ET.tostring(domain_xml.medium_drive(medium), encoding="unicode")
+    force = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE if forced else 0
+    domain.updateDeviceFlags(drive, libvirt.VIR_DOMAIN_AFFECT_LIVE | force)
     return DONE
 
 

@@ -21,6 +21,8 @@ GUEST_TAG = f"{{{NAMESPACE}}}guest"
 ET.register_namespace("mainstay", NAMESPACE)
 
 DISK_PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd"}
+MEDIUM_DEVICE, DRIVE_DEVICE = "sda", "sdb"  # where a guest has its drive for media, and its config drive
+DEVICES_TAKEN = {"sd": 2}
 DISK_FORMATS = {"qcow2", "raw"}
 NIC_MODELS = {"virtio", "e1000", "e1000e", "rtl8139"}
 NAME_CHARACTERS_MAX = 63  # also part of file names under /var/log/libvirt
@@ -42,6 +44,7 @@ class Habitat:
     console_dir: str
     watchdog_action: str
     emulator: str | None = None
+    drive: str | None = None  # the image of its config drive
     memory_mib: int | None = None  # what a guest can have at most; None: not known
 
 
@@ -78,6 +81,7 @@ def check(spec: GuestSpec) -> None:
     password = spec.vnc_password or ""
     _require(not password or _is_plain(password), "vnc_password", "must be printable")
     _require(len(password) <= VNC_PASSWORD_CHARACTERS_MAX, "vnc_password", "has more than 8 characters")
+    _require(len(spec.media) <= 1, "disks", "has more media than the one drive for them takes")
     for number, disk in enumerate(spec.disks):
         _check_disk(f"disks[{number}]", disk)
     for number, nic in enumerate(spec.nics):
@@ -140,7 +144,7 @@ def _add_machine(domain: ET.Element, spec: GuestSpec, habitat: Habitat) -> None:
     machine = ET.SubElement(domain, "os")
     _text(machine, "type", "hvm", arch="x86_64", machine="q35")
     if spec.kernel is None:
-        for device in ("cdrom", "hd") if any(disk.read_only for disk in spec.disks) else ("hd",):
+        for device in ("cdrom", "hd") if spec.media else ("hd",):
             ET.SubElement(machine, "boot", dev=device)
     else:
         _text(machine, "kernel", spec.kernel.kernel)
@@ -169,11 +173,10 @@ def _add_life_cycle(domain: ET.Element) -> None:
 def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None:
     if habitat.emulator is not None:
         _text(devices, "emulator", habitat.emulator)
-    counts: dict[str, int] = {}
-    for disk in spec.disks:
-        prefix = DISK_PREFIXES[_bus(disk)]
-        devices.append(_disk(disk, _device_name(prefix, counts.get(prefix, 0))))
-        counts[prefix] = counts.get(prefix, 0) + 1
+    _add_disks(devices, spec)
+    devices.append(medium_drive(next(iter(spec.media), None)))
+    if habitat.drive is not None:
+        _add_config_drive(devices, habitat.drive)
     devices.extend(_nic(nic) for nic in spec.nics)
     serial = ET.SubElement(devices, "serial", type="pty")
     ET.SubElement(serial, "log", file=f"{habitat.console_dir}/{spec.vm_id}.console", append="on")
@@ -186,30 +189,63 @@ def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None
     ET.SubElement(devices, "memballoon", model="virtio", autodeflate="on")
 
 
+def _add_disks(devices: ET.Element, spec: GuestSpec) -> None:
+    counts = dict(DEVICES_TAKEN)
+    for disk in spec.disks:
+        if not disk.read_only:
+            prefix = DISK_PREFIXES[disk.bus]
+            devices.append(_disk(disk, _device_name(prefix, counts.get(prefix, 0))))
+            counts[prefix] = counts.get(prefix, 0) + 1
+
+
 def _disk(disk: DiskSpec, device_name: str) -> ET.Element:
-    """No <shareable/>: QEMU's own image locks stay on, as the second wall behind lease and epoch.  What is read only is a medium in a drive."""
-    element = ET.Element("disk", type="file", device="cdrom" if disk.read_only else "disk")
+    """No <shareable/>: QEMU's own image locks stay on, as the second wall behind lease and epoch."""
+    element = ET.Element("disk", type="file", device="disk")
+    _add_backend(element, disk.format)
+    ET.SubElement(element, "source", file=disk.path)
+    ET.SubElement(element, "target", dev=device_name, bus=disk.bus)
+    return element
+
+
+def medium_drive(medium: DiskSpec | None) -> ET.Element:
+    """Every guest has one, empty or not, for none can be added while it runs.  There is no virtio drive for media; what installs itself knows SATA."""
+    element = ET.Element("disk", type="file", device="cdrom")
+    _add_backend(element, "raw")  # the same for all media: how a drive is read cannot be changed while it is there
+    if medium is not None:
+        ET.SubElement(element, "source", file=medium.path)
+    ET.SubElement(element, "target", dev=MEDIUM_DEVICE, bus="sata")
+    ET.SubElement(element, "readonly")
+    return element
+
+
+def has_medium_drive(domain_xml: str) -> bool:
+    """A guest that an older agent started may have none."""
+    drives = ET.fromstring(domain_xml).iterfind("devices/disk[@device='cdrom']/target")
+    return any(target.get("dev") == MEDIUM_DEVICE for target in drives)
+
+
+def _add_config_drive(devices: ET.Element, image: str) -> None:
+    """On a virtio controller, since the kernels of cloud images know no SATA.  Through the host's cache: the image is on its tmpfs."""
+    ET.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
+    element = ET.SubElement(devices, "disk", type="file", device="cdrom")
+    ET.SubElement(element, "driver", name="qemu", type="raw")
+    ET.SubElement(element, "source", file=image)
+    ET.SubElement(element, "target", dev=DRIVE_DEVICE, bus="scsi")
+    ET.SubElement(element, "readonly")
+
+
+def _add_backend(element: ET.Element, format: str) -> None:
     # Threads and not native: on a hung filesystem a native request can stop QEMU's main loop, and its monitor with it.
     ET.SubElement(
         element,
         "driver",
         name="qemu",
-        type=disk.format,
+        type=format,
         cache="none",
         io="threads",
         error_policy="stop",
         rerror_policy="stop",
     )
-    ET.SubElement(element, "source", file=disk.path)
-    ET.SubElement(element, "target", dev=device_name, bus=_bus(disk))
-    if disk.read_only:
-        ET.SubElement(element, "readonly")
-    return element
-
-
-def _bus(disk: DiskSpec) -> str:
-    """There is no virtio drive for media."""
-    return "sata" if disk.read_only and disk.bus == "virtio" else disk.bus
 
 
 def _device_name(prefix: str, number: int) -> str:

@@ -27,6 +27,7 @@ from mainstay_agent.driver import (
 from mainstay_agent.drivers.libvirt import deeds, facts, figures, migration
 from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidway, Work
 from mainstay_agent.drivers.libvirt.domain_xml import Habitat
+from mainstay_agent.drivers.libvirt.drives import Drives
 from mainstay_agent.drivers.libvirt.kvm_probe import kvm_runs_guests
 from mainstay_agent.drivers.libvirt.meanings import answer_to
 from mainstay_agent.drivers.libvirt.migration import Journey
@@ -58,12 +59,13 @@ class Flight:
 
     spec: GuestSpec
     habitat: Habitat
+    drives: Drives
     revoked: threading.Event = field(default_factory=threading.Event)  # by a destroy that came after it
     landed: threading.Event = field(default_factory=threading.Event)
 
     def fly(self, line: libvirt.virConnect) -> Outcome:
         try:
-            return deeds.start(line, self.spec, self.habitat, self.revoked)
+            return deeds.start(line, self.spec, self.habitat, self.drives, self.revoked)
         finally:
             self.landed.set()
 
@@ -80,6 +82,7 @@ class LibvirtDriver:
         self._connection = Connection(settings, clock, self._watch.heard)
         self._domain_type = settings.domain_type
         self._volumes = Volumes()
+        self._drives = Drives(settings.drives_dir)
         self._facts: HostFacts | None = None
         self._last_sample: figures.Sample | None = None
         self._while_open = AsyncExitStack()
@@ -159,7 +162,7 @@ class LibvirtDriver:
         standing = await self._do(lambda line: deeds.standing(line, spec), deadline_seconds)
         if standing is not deeds.NOT_RUNNING:
             return self._doubted(standing, spec.vm_id)
-        flight = self._flights[spec.vm_id] = Flight(spec=spec, habitat=self._habitat())
+        flight = self._flights[spec.vm_id] = Flight(spec=spec, habitat=self._habitat(), drives=self._drives)
         before = self._records.get(spec.vm_id)
         ours = self._watch.expect(spec.vm_id, spec.epoch, Phase.STARTING)
         outcome = await self._do(flight.fly, deadline - self._clock.monotonic())
@@ -208,7 +211,7 @@ class LibvirtDriver:
             flight.revoked.set()
         before = self._records.get(vm_id)
         ours = self._watch.intend(vm_id, Intent.DESTROY)
-        outcome = await self._do(lambda line: deeds.destroy(line, vm_id), deadline_seconds)
+        outcome = await self._do(lambda line: deeds.destroy(line, vm_id, self._drives), deadline_seconds)
         if outcome.done:
             self._watch.is_gone(vm_id)
         elif outcome.state is not RunState.UNKNOWN:
@@ -224,10 +227,15 @@ class LibvirtDriver:
     async def resume(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         return await self._do(lambda line: deeds.resume(line, vm_id), deadline_seconds)
 
+    async def change_medium(
+        self, host_id: str, vm_id: str, medium: DiskSpec | None, forced: bool, deadline_seconds: float
+    ) -> Outcome:
+        return await self._do(lambda line: deeds.change_medium(line, vm_id, medium, forced), deadline_seconds)
+
     async def forget(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         if self._start_is_out(vm_id):
             return refused("running", "its start is not answered yet")
-        outcome = await self._do(lambda line: deeds.forget(line, vm_id), deadline_seconds)
+        outcome = await self._do(lambda line: deeds.forget(line, vm_id, self._drives), deadline_seconds)
         if outcome.done:
             self._records.drop(vm_id)
             self._flights.pop(vm_id, None)
@@ -240,7 +248,7 @@ class LibvirtDriver:
         if before is not None and before.phase is Phase.RUNNING and before.epoch == spec.epoch:
             return DONE
         ours = self._watch.expect(spec.vm_id, spec.epoch, Phase.EXPECTED)
-        outcome = await self._do(lambda line: migration.expect(line, spec.vm_id, spec.epoch), deadline_seconds)
+        outcome = await self._do(lambda line: migration.expect(line, spec, self._drives), deadline_seconds)
         if outcome.state in (RunState.REFUSED, RunState.FAILED):
             self._watch.restore(ours, before)
         return outcome
@@ -260,7 +268,7 @@ class LibvirtDriver:
         self._journeys[vm_id] = journey
         async with background(lambda: self._abort_in_time(vm_id, deadline_seconds)):
             outcome = await self._do(
-                lambda line: migration.migrate(line, journey, self._connection.dial), deadline_seconds
+                lambda line: migration.migrate(line, journey, self._drives, self._connection.dial), deadline_seconds
             )
         self._journeys.pop(vm_id, None)
         if outcome.done:
@@ -289,7 +297,7 @@ class LibvirtDriver:
         return DONE if journey is not None and outcome is migration.NOT_MIGRATING else outcome
 
     async def drop_incoming(self, host_id: str, vm_id: str, epoch: int, deadline_seconds: float) -> Outcome:
-        outcome = await self._do(lambda line: migration.drop(line, vm_id, epoch), deadline_seconds)
+        outcome = await self._do(lambda line: migration.drop(line, vm_id, epoch, self._drives), deadline_seconds)
         if outcome.done:
             self._watch.forget_expected(vm_id, epoch)
         return outcome

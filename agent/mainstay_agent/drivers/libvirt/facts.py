@@ -9,11 +9,13 @@ import libvirt
 from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
 from mainstay_proto.messages import HostFacts
 
-EVERYTHING = frozenset({"migrate", "pause", "stats", "console", "kernel-boot", "volumes", "vnc"})
+EVERYTHING = frozenset(
+    {"migrate", "pause", "stats", "console", "kernel-boot", "volumes", "vnc", "config-drive", "media"}
+)
 CAPABILITIES: dict[DomainType, frozenset[str]] = {
     DomainType.KVM: EVERYTHING,
     DomainType.QEMU: EVERYTHING,
-    DomainType.TEST: frozenset({"pause", "volumes"}),
+    DomainType.TEST: frozenset({"pause", "volumes", "config-drive"}),
 }
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

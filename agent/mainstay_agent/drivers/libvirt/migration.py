@@ -15,6 +15,8 @@ import libvirt
 from mainstay_agent.driver import DONE, MigrationStatus, Outcome, failed, refused, unknown
 from mainstay_agent.drivers.libvirt import domain_xml
 from mainstay_agent.drivers.libvirt.deeds import NO_SUCH_GUEST, active, destroy, epoch_of, find, foreign
+from mainstay_agent.drivers.libvirt.drives import Drives
+from mainstay_proto.messages import GuestSpec
 
 FLAGS = (
     libvirt.VIR_MIGRATE_LIVE
@@ -30,15 +32,22 @@ FLAGS = (
 NOT_MIGRATING = refused("no-migration")
 
 
-def expect(line: libvirt.virConnect, vm_id: str, epoch: int) -> Outcome:
-    """Room for what comes: an old definition goes, a running copy stays."""
-    if (domain := find(line, vm_id)) is None:
+def expect(line: libvirt.virConnect, spec: GuestSpec, drives: Drives) -> Outcome:
+    """Room for what comes, and its config drive: an old definition goes, a running copy stays."""
+    cleared = _clear(line, spec, drives)
+    if cleared.done:
+        drives.put(spec.vm_id, spec.drive)
+    return cleared
+
+
+def _clear(line: libvirt.virConnect, spec: GuestSpec, drives: Drives) -> Outcome:
+    if (domain := find(line, spec.vm_id)) is None:
         return DONE
     if (standing := epoch_of(domain)) is None:
         return foreign(domain)
     if domain.isActive():
-        return DONE if standing == epoch else refused("running-other-epoch", f"epoch {standing} runs here")
-    return destroy(line, vm_id)
+        return DONE if standing == spec.epoch else refused("running-other-epoch", f"epoch {standing} runs here")
+    return destroy(line, spec.vm_id, drives)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,9 @@ class Journey:
     called_off: threading.Event = field(default_factory=threading.Event)
 
 
-def migrate(line: libvirt.virConnect, journey: Journey, dial: Callable[[str], libvirt.virConnect]) -> Outcome:
+def migrate(
+    line: libvirt.virConnect, journey: Journey, drives: Drives, dial: Callable[[str], libvirt.virConnect]
+) -> Outcome:
     if (domain := active(line, journey.vm_id)) is None:
         return NO_SUCH_GUEST
     if domain.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
@@ -62,9 +73,12 @@ def migrate(line: libvirt.virConnect, journey: Journey, dial: Callable[[str], li
     except libvirt.libvirtError as error:
         return refused("unreachable", str(error))
     try:
-        return hand_over(domain, target, journey)
+        outcome = hand_over(domain, target, journey)
     finally:
         target.close()
+    if outcome.done:
+        drives.remove(journey.vm_id)
+    return outcome
 
 
 def hand_over(domain: libvirt.virDomain, target: libvirt.virConnect, journey: Journey) -> Outcome:
@@ -126,11 +140,11 @@ def abort(line: libvirt.virConnect, vm_id: str) -> Outcome:
     return DONE
 
 
-def drop(line: libvirt.virConnect, vm_id: str, epoch: int) -> Outcome:
+def drop(line: libvirt.virConnect, vm_id: str, epoch: int, drives: Drives) -> Outcome:
     """The migration did not happen.  A copy that runs has won, and stays."""
     domain = find(line, vm_id)
-    if domain is None or epoch_of(domain) != epoch:
+    if domain is not None and epoch_of(domain) != epoch:
         return DONE
-    if domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING:
+    if domain is not None and domain.state()[0] == libvirt.VIR_DOMAIN_RUNNING:
         return refused("running")
-    return destroy(line, vm_id)
+    return destroy(line, vm_id, drives)

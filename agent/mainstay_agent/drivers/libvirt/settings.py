@@ -22,6 +22,7 @@ class LibvirtSettings:
     name: str
     ip: str  # where other hosts and the console proxy reach this one
     state_dir: str  # on tmpfs: what was asked of which guest must not outlive the host's boot
+    drives_dir: str = "/run/mainstay-drives"  # on tmpfs, the same on all hosts between which guests move
     domain_type: DomainType = DomainType.AUTO
     emulator: str | None = None  # None: libvirt's choice
     vnc_listen: str = "127.0.0.1"

@@ -23,7 +23,7 @@ from mainstay_proto.messages import (
 from mainstay_runtime.errors import Unavailable
 
 NO_SUCH_GUEST = refused("no-such-guest")
-CAPABILITIES = frozenset({"migrate", "pause", "stats", "kernel-boot", "volumes", "inject"})
+CAPABILITIES = frozenset({"migrate", "pause", "stats", "kernel-boot", "volumes", "media", "config-drive", "inject"})
 CPU_SHARE_IN_USE = 0.1  # of what a running guest was given
 
 
@@ -162,6 +162,15 @@ class SimulatedDriver:
             return DONE
 
         return await self._ask(host_id, undefine, deadline_seconds)
+
+    async def change_medium(
+        self, host_id: str, vm_id: str, medium: DiskSpec | None, forced: bool, deadline_seconds: float
+    ) -> Outcome:
+        def change(_host: SimulatedHost, copy: Copy) -> Outcome:
+            copy.spec = copy.spec.with_medium(medium)
+            return DONE
+
+        return await self._with_living(host_id, vm_id, change, deadline_seconds)
 
     # --- migration ---
 

@@ -416,6 +416,44 @@ class Pair(google.protobuf.message.Message):
 Global___Pair: typing_extensions.TypeAlias = Pair
 
 @typing.final
+class DriveFile(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: builtins.int
+    CONTENT_FIELD_NUMBER: builtins.int
+    content: builtins.str
+    @property
+    def names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        names: collections.abc.Iterable[builtins.str] | None = ...,
+        content: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["content", b"content", "names", b"names"]) -> None: ...
+
+Global___DriveFile: typing_extensions.TypeAlias = DriveFile
+
+@typing.final
+class ConfigDrive(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: builtins.int
+    FILES_FIELD_NUMBER: builtins.int
+    label: builtins.str
+    @property
+    def files(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DriveFile]: ...
+    def __init__(
+        self,
+        *,
+        label: builtins.str = ...,
+        files: collections.abc.Iterable[Global___DriveFile] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["files", b"files", "label", b"label"]) -> None: ...
+
+Global___ConfigDrive: typing_extensions.TypeAlias = ConfigDrive
+
+@typing.final
 class GuestSpec(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -433,6 +471,7 @@ class GuestSpec(google.protobuf.message.Message):
     HA_FIELD_NUMBER: builtins.int
     RESTART_FIELD_NUMBER: builtins.int
     DETAILS_FIELD_NUMBER: builtins.int
+    DRIVE_FIELD_NUMBER: builtins.int
     vm_id: builtins.str
     name: builtins.str
     epoch: builtins.int
@@ -452,6 +491,8 @@ class GuestSpec(google.protobuf.message.Message):
     def restart(self) -> Global___RestartPolicy: ...
     @property
     def details(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Pair]: ...
+    @property
+    def drive(self) -> Global___ConfigDrive: ...
     def __init__(
         self,
         *,
@@ -469,9 +510,12 @@ class GuestSpec(google.protobuf.message.Message):
         ha: builtins.bool = ...,
         restart: Global___RestartPolicy | None = ...,
         details: collections.abc.Iterable[Global___Pair] | None = ...,
+        drive: Global___ConfigDrive | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_kernel", b"_kernel", "_memory_floor_mib", b"_memory_floor_mib", "_vnc_password", b"_vnc_password", "kernel", b"kernel", "memory_floor_mib", b"memory_floor_mib", "restart", b"restart", "vnc_password", b"vnc_password"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_kernel", b"_kernel", "_memory_floor_mib", b"_memory_floor_mib", "_vnc_password", b"_vnc_password", "cpu_mhz", b"cpu_mhz", "details", b"details", "disks", b"disks", "epoch", b"epoch", "ha", b"ha", "kernel", b"kernel", "memory_floor_mib", b"memory_floor_mib", "memory_mib", b"memory_mib", "name", b"name", "nics", b"nics", "restart", b"restart", "vcpus", b"vcpus", "vm_id", b"vm_id", "vnc_password", b"vnc_password"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_drive", b"_drive", "_kernel", b"_kernel", "_memory_floor_mib", b"_memory_floor_mib", "_vnc_password", b"_vnc_password", "drive", b"drive", "kernel", b"kernel", "memory_floor_mib", b"memory_floor_mib", "restart", b"restart", "vnc_password", b"vnc_password"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_drive", b"_drive", "_kernel", b"_kernel", "_memory_floor_mib", b"_memory_floor_mib", "_vnc_password", b"_vnc_password", "cpu_mhz", b"cpu_mhz", "details", b"details", "disks", b"disks", "drive", b"drive", "epoch", b"epoch", "ha", b"ha", "kernel", b"kernel", "memory_floor_mib", b"memory_floor_mib", "memory_mib", b"memory_mib", "name", b"name", "nics", b"nics", "restart", b"restart", "vcpus", b"vcpus", "vm_id", b"vm_id", "vnc_password", b"vnc_password"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_drive", b"_drive"]) -> typing.Literal["drive"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_kernel", b"_kernel"]) -> typing.Literal["kernel"] | None: ...
     @typing.overload
@@ -1281,6 +1325,7 @@ class Command(google.protobuf.message.Message):
     REMOVE_VOLUME_FIELD_NUMBER: builtins.int
     CHECK_POOL_FIELD_NUMBER: builtins.int
     GRANT_HOLD_FIELD_NUMBER: builtins.int
+    CHANGE_MEDIUM_FIELD_NUMBER: builtins.int
     command_id: builtins.str
     host_id: builtins.str
     deadline_seconds: builtins.float
@@ -1321,6 +1366,8 @@ class Command(google.protobuf.message.Message):
     def check_pool(self) -> Global___CheckPool: ...
     @property
     def grant_hold(self) -> Global___GrantHold: ...
+    @property
+    def change_medium(self) -> Global___ChangeMedium: ...
     def __init__(
         self,
         *,
@@ -1346,10 +1393,11 @@ class Command(google.protobuf.message.Message):
         remove_volume: Global___RemoveVolume | None = ...,
         check_pool: Global___CheckPool | None = ...,
         grant_hold: Global___GrantHold | None = ...,
+        change_medium: Global___ChangeMedium | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "check_pool", b"check_pool", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold"] | None: ...
+    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium"] | None: ...
 
 Global___Command: typing_extensions.TypeAlias = Command
 
@@ -1493,6 +1541,33 @@ class ResumeGuest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["epoch", b"epoch", "vm_id", b"vm_id"]) -> None: ...
 
 Global___ResumeGuest: typing_extensions.TypeAlias = ResumeGuest
+
+@typing.final
+class ChangeMedium(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VM_ID_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    MEDIUM_FIELD_NUMBER: builtins.int
+    FORCED_FIELD_NUMBER: builtins.int
+    vm_id: builtins.str
+    epoch: builtins.int
+    forced: builtins.bool
+    @property
+    def medium(self) -> Global___DiskSpec: ...
+    def __init__(
+        self,
+        *,
+        vm_id: builtins.str = ...,
+        epoch: builtins.int = ...,
+        medium: Global___DiskSpec | None = ...,
+        forced: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_medium", b"_medium", "medium", b"medium"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_medium", b"_medium", "epoch", b"epoch", "forced", b"forced", "medium", b"medium", "vm_id", b"vm_id"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_medium", b"_medium"]) -> typing.Literal["medium"] | None: ...
+
+Global___ChangeMedium: typing_extensions.TypeAlias = ChangeMedium
 
 @typing.final
 class PrepareIncoming(google.protobuf.message.Message):
