@@ -20,7 +20,7 @@ from mainstay_controller.operations.checks import a_name, a_url, an_absolute_pat
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceUnavailable
 from mainstay_controller.operations.living import living_zone
-from mainstay_controller.operations.orders.start_orders import image_path
+from mainstay_controller.operations.orders.start_orders import path_in
 from mainstay_controller.operations.places.add_cluster import HYPERVISORS
 from mainstay_controller.operations.storage.image_stores import directories
 from mainstay_controller.store.port import LIVE, Store, eq
@@ -130,7 +130,7 @@ async def _look(template: Template, host: Host, cloud: Cloud) -> Mapping[str, st
     told = await cloud.fleet.check_pool(
         host.id,
         Mount(pool_id=pool.id, path=pool.path, slot=None, shared=pool.scope != "HOST"),
-        image_path=image_path(template),
+        image_path=path_in(template.url),
         command_id=f"check-image:{template.id}",
         deadline_seconds=cloud.settings.order_deadline_seconds,
     )
