@@ -51,6 +51,7 @@ from mainstay_controller.operations.maintenance import drain_host, storage_maint
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.operations.storage import extract_volume, move_volume, volumes
 from mainstay_controller.operations.vms import (
+    attach_iso,
     attend_vms,
     deploy_vm,
     destroy_vm,
@@ -64,7 +65,7 @@ from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.tasks import background
 from tests.kit.memory_store import MemoryStore, Rows
-from tests.kit.told_hosts import ToldHost, ToldWorld
+from tests.kit.told_hosts import ABILITIES, ToldHost, ToldWorld
 from tests.kit.virtual_time import BEGINNING, SeededRng, VirtualClock
 
 ZONE, POD, CLUSTER, POOL = ZoneId("zone"), PodId("pod"), ClusterId("cluster"), PoolId("pool")
@@ -109,6 +110,8 @@ WORKS: dict[str, Work] = {
         storage_maintenance,
     )
 } | {
+    attach_iso.ATTACH: shown(attach_iso.work),
+    attach_iso.DETACH: shown(attach_iso.work),
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),
     volumes.DELETE_COMMAND: shown(volumes.work_delete),
@@ -256,6 +259,7 @@ async def add_host(here: Here, number: int, **other: Any) -> ToldHost:
         cpus=told.facts["cpus"],
         cpu_mhz=told.facts["cpu_mhz"],
         memory_mib=told.facts["memory_mib"],
+        capabilities=ABILITIES,
     )
     await here.cloud.store.hosts.add(replace(row, **other))
     here.site.hosts.append(told)

@@ -18,6 +18,7 @@ from mainstay_proto import messages as m
 from mainstay_runtime.errors import Unavailable
 from mainstay_runtime.identity import PeerIdentity, Role
 
+ABILITIES = ("config-drive", "media", "migrate", "volumes")
 ANSWER_SECONDS = 0.01
 GUEST_SECONDS = 0.2
 
@@ -77,6 +78,7 @@ VERBS: dict[type, str] = {
     m.PrepareVolume: "make",
     m.RemoveVolume: "remove",
     m.CheckPool: "check",
+    m.ChangeMedium: "medium",
 }
 
 
@@ -163,6 +165,7 @@ class ToldHost:
             cpu_mhz=self.facts["cpu_mhz"],
             memory_mib=self.facts["memory_mib"],
             url=f"told://{self.name}",
+            capabilities=ABILITIES,
             guests=self._reports(()),
         )
         peer = PeerIdentity(role=Role.AGENT, id=self.host_id, serial="1", not_after=datetime(2030, 1, 1, tzinfo=UTC))
@@ -327,7 +330,8 @@ class ToldHost:
                 return refused("not-mounted" if path == order.mount.path else "no-such-image", path)
         facts = {"mounted": "true", "total_bytes": str(1 << 40), "used_bytes": "0", "leases": "true"}
         if order.image_path is not None:
-            facts |= {"image_format": order.image_path.rpartition(".")[2], "image_bytes": str(1 << 30)}
+            suffix = order.image_path.rpartition(".")[2]
+            facts |= {"image_format": "raw" if suffix == "iso" else suffix, "image_bytes": str(1 << 30)}
         return done(**facts)
 
     def _reports(self, vm_ids: tuple[str, ...]) -> tuple[m.GuestReport, ...]:

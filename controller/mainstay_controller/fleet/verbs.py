@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.records import Volume
 from mainstay_controller.fleet.gate import Mount
-from mainstay_controller.fleet.guest_spec import GuestOrder, disk_spec, guest_spec
+from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost, disk_spec, guest_spec, iso_spec
 from mainstay_controller.fleet.outcome import Outcome, Refused
 from mainstay_proto import messages as m
 
@@ -88,6 +88,23 @@ class Verbs(ABC):
         self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
         return await self._order(host_id, m.ResumeGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
+
+    async def change_medium(
+        self,
+        host_id: HostId,
+        vm_id: VmId,
+        epoch: int,
+        medium: IsoOnHost | None,
+        pool_id: PoolId,
+        *,
+        forced: bool = False,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        """What lies in the drive of a guest that runs, `forced` though it has locked the tray; `pool_id`: of its root disk."""
+        spec = None if medium is None else iso_spec(medium, pool_id)
+        order = m.ChangeMedium(vm_id=vm_id, epoch=epoch, medium=spec, forced=forced)
+        return await self._order(host_id, order, command_id, deadline_seconds)
 
     async def forget_guest(
         self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float

@@ -9,7 +9,6 @@ from mainstay_controller.domain.records import Nic, Template, Vm
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet.guest_spec import GuestOrder, disks
 from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ROOT_DOMAIN_ID
-from mainstay_controller.operations.orders.start_orders import belongings, iso_on_host
 from tests.controller.api.test_places import a_zone
 from tests.kit.api import ApiClient, an_api
 from tests.kit.virtual_time import BEGINNING
@@ -123,22 +122,22 @@ async def test_a_host_has_the_provider_of_its_hypervisor() -> None:
     assert providers.body["haprovider"] == [{"haprovider": "kvmhaprovider"}]
 
 
-async def test_an_iso_is_a_read_only_disk_behind_the_others() -> None:
+async def test_an_iso_that_a_vm_has_is_neither_given_again_nor_deleted() -> None:
     async with an_api() as api:
         zone, store = await a_zone(api), api.cloud.store
-        await store.templates.add(an_iso(zone))
-        vm = await store.vms.add(a_vm("User", zone))
+        iso = await store.templates.add(an_iso(zone))
+        vm = await store.vms.add(a_vm("User", zone, iso_id=iso.id))
+        without = await store.vms.add(replace(a_vm("User", zone), id=VmId("without")))
 
-        attached = await result_of(api, "attachIso", id="iso-1", virtualmachineid=vm.id)
-        owns = await belongings(await store.vms.by_id(vm.id), store)
-        again = await api.post("attachIso", id="iso-1", virtualmachineid=vm.id)
-        deleted = await api.post("deleteIso", id="iso-1")
-        detached = await result_of(api, "detachIso", virtualmachineid=vm.id)
+        begun = await api.post("attachIso", id=iso.id, virtualmachineid=without.id)
+        again = await api.post("attachIso", id=iso.id, virtualmachineid=vm.id)
+        deleted = await api.post("deleteIso", id=iso.id)
+        nothing = await api.post("detachIso", virtualmachineid=without.id)
+        [shown] = (await api.call("listVirtualMachines", id=vm.id)).body["virtualmachine"]
 
-    assert attached["virtualmachine"]["isoname"] == "rescue"  # type: ignore[index]
-    assert iso_on_host(owns.iso) is not None
-    assert (again.status, deleted.status) == (536, 536)
-    assert "isoname" not in detached["virtualmachine"]  # type: ignore[operator]
+    assert begun.body.keys() == {"jobid"}
+    assert (again.status, deleted.status, nothing.status) == (536, 536, 431)
+    assert shown["isoname"] == "rescue"
 
 
 async def test_isos_and_templates_are_listed_apart() -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller
-from mainstay_controller.api.answers import Rows, Success, rows_of
+from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
 from mainstay_controller.api.image_filter import ImageFilter, images_meant
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
 from mainstay_controller.api.parameters import Filter, Length
-from mainstay_controller.api.registry import command
+from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import isos as views
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as vm_views
@@ -90,11 +90,13 @@ class OneIso:
 class AttachIso:
     id: Annotated[TemplateId, "the ID of the ISO"]
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+    forced: Annotated[bool, "though the guest has locked its drive"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetachIso:
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
+    forced: Annotated[bool, "though the guest has locked its drive"] = False
 
 
 @command("registerIso", roles=USERS)
@@ -140,19 +142,18 @@ async def delete(request: OneIso, _caller: Caller, cloud: Cloud) -> Success:
     return Success()
 
 
-@instant_job("attachIso", roles=USERS)
-async def attach(request: AttachIso, caller: Caller, cloud: Cloud) -> vm_views.VmView:
-    """Gives a virtual machine an ISO as a read-only disk, from its next start on."""
-    vm = await cloud.store.vms.by_id(request.virtual_machine_id)
-    changed = await attach_iso.attach_iso(await _iso(request.id, cloud), vm, cloud)
-    return await one(vm_views.virtual_machines, changed, caller, cloud)
+@command("attachIso", roles=USERS, job=job_of(attach_iso.work, vm_views.virtual_machines))
+async def attach(request: AttachIso, caller: Caller, cloud: Cloud) -> Accepted:
+    """Gives a virtual machine an ISO: at once if it runs, else with its next start."""
+    iso, vm = await _iso(request.id, cloud), await cloud.store.vms.by_id(request.virtual_machine_id)
+    return accepted(await attach_iso.begin_attach(iso, vm, caller.asker, cloud, forced=request.forced))
 
 
-@instant_job("detachIso", roles=USERS)
-async def detach(request: DetachIso, caller: Caller, cloud: Cloud) -> vm_views.VmView:
-    """Takes the ISO away from a virtual machine, from its next start on."""
+@command("detachIso", roles=USERS, job=job_of(attach_iso.work, vm_views.virtual_machines))
+async def detach(request: DetachIso, caller: Caller, cloud: Cloud) -> Accepted:
+    """Takes the ISO away from a virtual machine: at once if it runs, else with its next start."""
     vm = await cloud.store.vms.by_id(request.virtual_machine_id)
-    return await one(vm_views.virtual_machines, await attach_iso.detach_iso(vm, cloud), caller, cloud)
+    return accepted(await attach_iso.begin_detach(vm, caller.asker, cloud, forced=request.forced))
 
 
 async def _iso(iso_id: TemplateId, cloud: Cloud) -> Template:

@@ -1,28 +1,116 @@
-"""Give a VM an ISO image, or take it away.  Its host is told with the next start: a running guest keeps the disks it was started with."""
+"""Give a VM an ISO image, or take it away: at once while it runs, by an order to its host; else with its next start.
+
+The row is changed first, so that a restart meanwhile is with what the user wants; a host that certainly did not do it has it put back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from mainstay_controller.domain.records import Template, Vm
+from mainstay_controller.domain.ids import HostId, TemplateId, VmId
+from mainstay_controller.domain.records import Job, Template, Vm
+from mainstay_controller.domain.states import VmState
+from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
+from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
+from mainstay_controller.operations.jobs import Asker, JobRun
+from mainstay_controller.operations.journal import Level
+from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
+from mainstay_controller.operations.orders.start_orders import belongings, iso_on_host
 from mainstay_controller.operations.storage.update_template import delete_template
+from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, eq
 
+ATTACH, DETACH = "attachIso", "detachIso"
+EVENTS = {ATTACH: "ISO.ATTACH", DETACH: "ISO.DETACH"}
 
-async def attach_iso(iso: Template, vm: Vm, cloud: Cloud) -> Vm:
-    if iso.hypervisor != vm.hypervisor or iso.zone_id not in (None, vm.zone_id):
-        raise InvalidParameter("id", f"ISO {iso.name} is for {iso.hypervisor}, or in another zone than VM {vm.name}")
+
+class NoLongerThere(Exception):
+    """The guest does not run on that host under that epoch any more: its next start is with what its row says."""
+
+
+async def begin_attach(iso: Template, vm: Vm, asker: Asker, cloud: Cloud, *, forced: bool = False) -> Job:
+    check_fits(iso, vm)
     if vm.iso_id is not None:
         raise ResourceInUse(f"VM {vm.name} has an ISO already: detach it first")
-    return await cloud.store.vms.swap(vm, replace(vm, iso_id=iso.id))
+    return await _begin(ATTACH, vm, {"isoid": iso.id, "forced": str(forced)}, asker, cloud)
 
 
-async def detach_iso(vm: Vm, cloud: Cloud) -> Vm:
+async def begin_detach(vm: Vm, asker: Asker, cloud: Cloud, *, forced: bool = False) -> Job:
     if vm.iso_id is None:
         raise InvalidParameter("virtualmachineid", f"VM {vm.name} has no ISO")
-    return await cloud.store.vms.swap(vm, replace(vm, iso_id=None))
+    return await _begin(DETACH, vm, {"was": vm.iso_id, "forced": str(forced)}, asker, cloud)
+
+
+async def _begin(command: str, vm: Vm, said: Mapping[str, str], asker: Asker, cloud: Cloud) -> Job:
+    return await begin_vm_job(command, EVENTS[command], vm, asker, cloud, parameters=said)
+
+
+def check_fits(iso: Template, vm: Vm) -> None:
+    if iso.removed is not None:
+        raise InvalidParameter("id", f"ISO {iso.name} is deleted")
+    if iso.hypervisor != vm.hypervisor or iso.zone_id not in (None, vm.zone_id):
+        raise InvalidParameter("id", f"ISO {iso.name} is for {iso.hypervisor}, or in another zone than VM {vm.name}")
+
+
+async def work(run: JobRun) -> Vm:
+    cloud, said = run.cloud, run.job.parameters
+    wanted, before = _iso_id(said.get("isoid")), _iso_id(said.get("was"))
+    vm = await living_vm(VmId(run.job.instance_id), cloud.store)
+    if wanted is not None:
+        check_fits(await cloud.store.templates.by_id(wanted), vm)
+    if vm.iso_id not in (before, wanted):
+        raise ResourceInUse(f"VM {vm.name} has another ISO by now")
+    vm = await cloud.store.vms.swap(vm, replace(vm, iso_id=wanted))
+    event = EVENTS[run.job.command]
+    if vm.state is VmState.RUNNING and not isinstance(told := await change_medium(vm, run), Done):
+        vm = await cloud.store.vms.by_id(vm.id)
+        await cloud.store.vms.swap(vm, replace(vm, iso_id=before))
+        why = f"The ISO of VM {vm.name} is not changed: {in_words(told)}"
+        await tell_end(event, why, vm, run, cloud.store, level=Level.ERROR)
+        raise ResourceUnavailable(why)
+    await tell_end(event, f"VM {vm.name} has {'an' if wanted else 'no'} ISO now", vm, run, cloud.store)
+    return vm
+
+
+async def change_medium(vm: Vm, run: JobRun) -> Outcome:
+    """Done too when it does not run there any more."""
+    cloud, owns = run.cloud, await belongings(vm, run.cloud.store)
+    host_id, pool_id = _place_of(vm), next(each.pool_id for each in owns.volumes if each.type == "ROOT")
+    assert pool_id is not None
+
+    async def order(attempt: int) -> Outcome:
+        return await cloud.fleet.change_medium(
+            host_id,
+            vm.id,
+            vm.epoch,
+            iso_on_host(owns.iso),
+            pool_id,
+            forced=run.job.parameters.get("forced") == "True",
+            command_id=run.command_id("medium", vm.epoch, run.job.attempts, attempt),
+            deadline_seconds=cloud.settings.order_deadline_seconds,
+        )
+
+    async def end_if_gone() -> bool:
+        row = await cloud.store.vms.by_id(vm.id)
+        moved = (row.host_id, row.epoch) != (vm.host_id, vm.epoch)
+        if moved or await boot_is_over(host_id, vm.host_boot_id, cloud, (pool_id,)):
+            raise NoLongerThere
+        return False
+
+    try:
+        return await until_known(order, may_have_been_sent=True, host_is_gone=end_if_gone, cloud=cloud)
+    except NoLongerThere:
+        return Done()
+
+
+def _place_of(vm: Vm) -> HostId:
+    assert vm.host_id is not None
+    return vm.host_id
+
+
+def _iso_id(said: object) -> TemplateId | None:
+    return TemplateId(str(said)) if said else None
 
 
 async def delete_iso(iso: Template, cloud: Cloud) -> None:
