@@ -202,13 +202,16 @@ class LabCloud:
     async def set_fence_policy(self, policy: str) -> None:
         await self.client.call("updateCluster", {"id": self.ids.cluster, "fencepolicy": policy})
 
-    async def deploy(self, name: str, offering: Offering | None = None, *, on: LabHost | None = None) -> Guest:
-        """Deployed and Running."""
+    async def deploy(
+        self, name: str, offering: Offering | None = None, *, on: LabHost | None = None, **told: str
+    ) -> Guest:
+        """Deployed and Running; `told`: what else the command is given."""
         wanted = {
             "name": name,
             "zoneid": self.ids.zone,
             "templateid": self.ids.template,
             "serviceofferingid": await self.offering(offering or Offering()),
+            **told,
         }
         if on is not None:
             wanted["hostid"] = self.ids.hosts[on.name]

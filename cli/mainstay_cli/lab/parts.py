@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mainstay_runtime.errors import MainstayError
 
 SOURCES = Path(__file__).parent / "parts"
 GUEST_MODULES = ("virtio_pci", "virtio_blk", "evdev", "button", "pvpanic-mmio", "pvpanic-pci", "virtio_balloon")
+DRIVE_MODULES = ("virtio_scsi", "sr_mod", "isofs")  # of a guest that has a config drive; the others boot without
 BUILD_DEADLINE_SECONDS = 60.0
 
 
@@ -97,22 +99,27 @@ async def _compile(source: str, target: Path, *flags: str) -> None:
 
 async def _pack_initramfs(bench: Path, kernel: Path) -> None:
     root = bench / "initramfs"
-    for directory in ("bin", "dev", "modules", "proc", "sys"):
+    for directory in ("bin", "dev", "drive", "modules", "proc", "sys"):
         (root / directory).mkdir(parents=True)
     shutil.copy("/bin/busybox", root / "bin")
     shutil.copy(bench / "tapewriter", root / "bin")
     shutil.copy(SOURCES / "guest-init", root / "init")
     (root / "init").chmod(0o755)
-    modules = [await _place_module(path, root) for path in await _modules_in_order(kernel)]
-    (root / "modules" / "order").write_text("".join(f"{name}\n" for name in modules))
+    await _place_modules(GUEST_MODULES, kernel, root, "order")
+    await _place_modules(DRIVE_MODULES, kernel, root, "drive")
     pack = 'cd "$0" && find . | cpio --create --format=newc --quiet | gzip -1 >"$1"'
     await run(["sh", "-c", pack, str(root), str(bench / "initramfs.gz")])
 
 
-async def _modules_in_order(kernel: Path) -> list[Path]:
+async def _place_modules(modules: Sequence[str], kernel: Path, root: Path, order: str) -> None:
+    names = [await _place_module(path, root) for path in await _modules_in_order(modules, kernel)]
+    (root / "modules" / order).write_text("".join(f"{name}\n" for name in names))
+
+
+async def _modules_in_order(modules: Sequence[str], kernel: Path) -> list[Path]:
     """Files to insert, each after those it needs; what the kernel has built in, or does not know, is not among them."""
     order: dict[Path, None] = {}
-    for module in GUEST_MODULES:
+    for module in modules:
         lines = await run(["modprobe", "--set-version", _release(kernel), "--show-depends", "--quiet", module])
         order.update((Path(line.split()[1]), None) for line in lines.splitlines() if line.startswith("insmod "))
     return list(order)

@@ -367,15 +367,21 @@ class Vm:
     nics: tuple[Nic, ...] = ()
     user_data: str = ""
     key_pair: str = ""
+    public_key: str | None = None  # of that pair, as it was when the guest was given it
     vnc_password: str = ""  # as releases before 0006 kept it: readable
     vnc_secret: str | None = None  # sealed; who shows it sees the screen
-    password: str | None = None  # sealed; handed to the guest by its router
-    iso_id: TemplateId | None = None  # a read-only disk from the next start on
+    password: str | None = None  # sealed; until the guest has run with it
+    iso_id: TemplateId | None = None  # what lies in its drive for media
     affinity_group_ids: tuple[str, ...] = ()
     group: str = ""
     delete_protection: bool = False
     stop_reason: str = ""
     details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wants_config_drive(self) -> bool:
+        """There is something that it must be told as it boots."""
+        return bool(self.user_data or self.public_key or self.password)
 
 
 # --- what surrounds them --------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mainstay_controller.domain.ids import PoolId, TemplateId
 from mainstay_controller.domain.records import Nic, Template, Vm, Volume
+from mainstay_controller.fleet.config_drive import Seed, config_drive
 from mainstay_proto.messages import DiskSpec, GuestSpec, KernelBoot, NicSpec, RestartPolicy
 
 
@@ -28,6 +29,7 @@ class GuestOrder:
     mounts: Mapping[PoolId, str]
     template_path: str | None = None
     iso: IsoOnHost | None = None
+    seed: Seed | None = None  # None: it is told nothing as it boots
     screen_password: str | None = None  # None: it has no screen
     memory_floor_mib: int | None = None  # under memory over-provisioning
 
@@ -49,6 +51,7 @@ def guest_spec(order: GuestOrder) -> GuestSpec:
         ha=vm.ha_enabled,
         restart=restart_policy(vm),
         details=tuple(sorted(vm.details.items())),
+        drive=None if order.seed is None else config_drive(vm, order.seed),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from urllib.parse import ParseResult, urlparse
 
@@ -75,6 +76,16 @@ def an_absolute_path(field: str, path: str) -> str:
     if not path.startswith("/") or ".." in path.split("/") or not path.isprintable():
         raise InvalidParameter(field, f"{path!r} is no absolute path")
     return "/" + path.strip("/")
+
+
+def in_base64(field: str, text: str) -> str:
+    """Without the line breaks that some encoders put in."""
+    encoded = "".join(text.split())
+    try:
+        b64decode(encoded, validate=True)
+    except ValueError:
+        raise InvalidParameter(field, "it is not in Base64") from None
+    return encoded
 
 
 def one_of(field: str, text: str, allowed: tuple[str, ...]) -> str:

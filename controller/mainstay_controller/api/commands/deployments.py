@@ -26,7 +26,7 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
-from mainstay_controller.domain.records import Account
+from mainstay_controller.domain.records import Account, KeyPair
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
@@ -144,13 +144,11 @@ def _addresses(request: DeployVirtualMachine) -> dict[NetworkId, str]:
     return {NetworkId(each["networkid"]): each["ip"] for each in request.ip_to_network_list if each.get("ip")}
 
 
-async def _key_pair(request: DeployVirtualMachine, owner: Account, cloud: Cloud) -> str:
+async def _key_pair(request: DeployVirtualMachine, owner: Account, cloud: Cloud) -> KeyPair | None:
     names = {name for name in (request.key_pair, *request.key_pairs) if name}
     if len(names) > 1:
         raise InvalidParameter("keypairs", "a virtual machine has one key pair")
-    for name in names:
-        await key_pair_named(name, owner, cloud, "keypair")
-    return next(iter(names), "")
+    return await key_pair_named(names.pop(), owner, cloud, "keypair") if names else None
 
 
 async def _groups(request: DeployVirtualMachine, owner: Account, cloud: Cloud) -> tuple[AffinityGroupId, ...]:

@@ -97,7 +97,7 @@ async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> v
     check_stopped(vm)
     owner = await cloud.store.accounts.by_id(vm.account_id)
     pair = await key_pair_named(request.key_pair, owner, cloud)
-    changed = await update_vm(vm.id, VmChanges(key_pair=pair.name), cloud)
+    changed = await update_vm(vm.id, VmChanges(key_pair=pair), cloud)
     return await one(views.virtual_machines, changed, caller, cloud)
 
 

@@ -26,7 +26,8 @@ class Demand:
     """What must hold of the host, whatever else is placed.
 
     `pool_ids`: all of them must be reachable, where its disks are.  `any_pool_of`: one of them must be, where a disk could be made (None: no
-    disk is to be made).  `avoid`: hosts already tried, with what they said.  `may_use_disabled`: the root administrator named the place himself."""
+    disk is to be made).  `abilities`: what its agent must be able to do.  `avoid`: hosts already tried, with what they said.
+    `may_use_disabled`: the root administrator named the place himself."""
 
     zone_id: ZoneId
     hypervisor: str
@@ -38,6 +39,7 @@ class Demand:
     host_id: HostId | None = None
     may_use_disabled: bool = False
     tags: frozenset[str] = frozenset()
+    abilities: frozenset[str] = frozenset()
     pool_ids: frozenset[PoolId] = frozenset()
     any_pool_of: frozenset[PoolId] | None = None
     avoid: frozenset[tuple[HostId, str]] = frozenset()
@@ -77,6 +79,7 @@ class Code(StrEnum):
     OTHER_HYPERVISOR = "other-hypervisor"
     ALREADY_TRIED = "already-tried"
     TAGS_MISSING = "tags-missing"
+    LACKS_ABILITY = "lacks-ability"
     KEPT_FOR_HA = "kept-for-ha"
     NOT_FOR_HA = "not-for-ha"
     POOL_UNREACHABLE = "pool-unreachable"

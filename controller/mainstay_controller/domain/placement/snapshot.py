@@ -70,6 +70,7 @@ class HostRoom:
     disabled: tuple[str, ...] = ()
     guests_max: int | None = None
     tags: frozenset[str] = frozenset()
+    abilities: frozenset[str] = frozenset()
     pool_ids: frozenset[PoolId] = frozenset()
     lapsed_pool_ids: frozenset[PoolId] = frozenset()
     group_ids: frozenset[str] = frozenset()
@@ -121,6 +122,7 @@ def take_snapshot(
                     disabled[place] for place in (host.zone_id, host.pod_id, host.cluster_id) if place in disabled
                 ),
                 tags=frozenset(host.tags),
+                abilities=frozenset(host.capabilities),
                 pool_ids=frozenset(pool.id for pool in pools if reaches(host, pool)),
                 group_ids=frozenset(group for vm in guests.get(host.id, ()) for group in vm.affinity_group_ids),
                 guests_of_account=Counter(vm.account_id for vm in guests.get(host.id, ())),

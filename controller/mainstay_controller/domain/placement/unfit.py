@@ -80,6 +80,12 @@ def has_the_tags(host: HostRoom, demand: Demand, _rules: Rules) -> Reason | None
     return Reason(Code.TAGS_MISSING, ", ".join(sorted(demand.tags)), ", ".join(sorted(host.tags)) or "none")
 
 
+def has_the_abilities(host: HostRoom, demand: Demand, _rules: Rules) -> Reason | None:
+    """An agent says in its Hello what it can do; one of an older release can do less."""
+    lacking = demand.abilities - host.abilities
+    return Reason(Code.LACKS_ABILITY, _listed(lacking), _listed(host.abilities)) if lacking else None
+
+
 def keeps_to_dedication(host: HostRoom, demand: Demand, rules: Rules) -> Reason | None:
     """With ha.tag set, hosts that carry it take the guests of HA alone, and those go nowhere else."""
     if not rules.ha_tag:
@@ -136,6 +142,7 @@ RULES: tuple[Rule, ...] = (
     stands_in_enabled_places,
     was_not_tried,
     has_the_tags,
+    has_the_abilities,
     keeps_to_dedication,
     reaches_the_disks,
     has_their_leases,

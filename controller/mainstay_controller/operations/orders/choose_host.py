@@ -17,8 +17,9 @@ from mainstay_controller.domain.placement.snapshot import (
     Snapshot,
     take_snapshot,
 )
-from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume
+from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume, Zone
 from mainstay_controller.domain.tunable import Scope
+from mainstay_controller.fleet.config_drive import ABILITY as CONFIG_DRIVE
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InsufficientCapacity
 from mainstay_controller.operations.settings import Settings
@@ -46,6 +47,7 @@ class ZoneView:
     """The rows of one zone that bear on placement, as of one moment."""
 
     snapshot: Snapshot
+    zone: Zone
     hosts: Mapping[HostId, Host]
     clusters: Mapping[ClusterId, Cluster]
     pools: Mapping[PoolId, StoragePool]
@@ -64,6 +66,7 @@ async def look_at_zone(zone_id: ZoneId, cloud: Cloud) -> ZoneView:
     by_rows = take_snapshot(places, vms, rules_of(cloud.settings), cluster_rooms(clusters, cloud))
     return ZoneView(
         snapshot=as_seen_now(by_rows, cloud),
+        zone=zone,
         hosts={host.id: host for host in hosts},
         clusters={cluster.id: cluster for cluster in clusters},
         pools={pool.id: pool for pool in pools},
@@ -104,6 +107,7 @@ def request_for(
         host_id=wish.host_id,
         may_use_disabled=wish.by_root and wish.names_a_place,
         tags=frozenset(offering.host_tags if offering else ()),
+        abilities=abilities_for(vm, wish.purpose, zone),
         pool_ids=frozenset(volume.pool_id for volume in volumes if volume.pool_id is not None),
         any_pool_of=frozenset(pools_for(unmade, offering, zone)) if unmade else None,
     )
@@ -118,6 +122,16 @@ def request_for(
         group_ids=frozenset(vm.affinity_group_ids),
         apart=frozenset(vm.affinity_group_ids),
     )
+
+
+def abilities_for(vm: Vm, purpose: Purpose, zone: ZoneView) -> frozenset[str]:
+    """A new guest is not started where it would not be told what it must know, and one that runs with a config drive moves to where one can be
+    made.  One that has run before runs rather without than not at all: agents of the release before know of no such drive."""
+    if not vm.wants_config_drive:
+        return frozenset()
+    source = zone.hosts.get(vm.host_id) if vm.host_id is not None else None
+    has_one = purpose is Purpose.MIGRATE and source is not None and CONFIG_DRIVE in source.capabilities
+    return frozenset({CONFIG_DRIVE}) if has_one or purpose is Purpose.DEPLOY else frozenset()
 
 
 def choose(zone: ZoneView, request: Request, cloud: Cloud) -> Placed:

@@ -14,13 +14,23 @@ from urllib.parse import urlparse
 from mainstay_controller.domain.capacity.usage import ratios
 from mainstay_controller.domain.ids import PoolId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
-from mainstay_controller.domain.records import Cluster, Host, StoragePool, Template, Vm, Volume
+from mainstay_controller.domain.records import (
+    Cluster,
+    Host,
+    ServiceOffering,
+    StoragePool,
+    Template,
+    Vm,
+    Volume,
+    Zone,
+)
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost
 from mainstay_controller.fleet.outcome import Outcome
 from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.orders.screen_passwords import screen_password
+from mainstay_controller.operations.orders.seeds import seed_of
 from mainstay_controller.store.port import LIVE, NotFound, Stale, Store, any_of, eq
 
 
@@ -35,6 +45,8 @@ class Belongings:
     volumes: tuple[Volume, ...]
     template: Template | None
     pools: Mapping[PoolId, StoragePool]
+    zone: Zone | None
+    offering: ServiceOffering | None
     iso: Template | None = None
 
 
@@ -120,6 +132,8 @@ async def belongings(vm: Vm, store: Store) -> Belongings:
         volumes=tuple(volumes),
         template=await store.templates.get(vm.template_id) if vm.template_id else None,
         pools={pool.id: pool for pool in pools},
+        zone=await store.zones.get(vm.zone_id),
+        offering=await store.service_offerings.get(vm.service_offering_id),
         iso=await store.templates.get(vm.iso_id) if vm.iso_id else None,
     )
 
@@ -138,6 +152,7 @@ def guest_order(vm: Vm, owns: Belongings, cloud: Cloud) -> GuestOrder:
         mounts={pool.id: pool.path for pool in owns.pools.values()},
         template_path=image_path(owns.template),
         iso=iso_on_host(owns.iso),
+        seed=seed_of(vm, owns.zone, owns.offering, cloud),
         screen_password=screen_password(vm, cloud),
         memory_floor_mib=_memory_floor(vm),
     )

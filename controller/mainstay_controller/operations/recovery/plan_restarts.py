@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge_again, restart_order
-from mainstay_controller.domain.ids import DecisionId, IncidentId, TemplateId, VmId
+from mainstay_controller.domain.ids import DecisionId, IncidentId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.placement.planner import plan
 from mainstay_controller.domain.placement.refusal import may_pass_soon, why_nowhere
 from mainstay_controller.domain.placement.request import Alternatives, NoRoom, Placed, Purpose, Request
-from mainstay_controller.domain.records import Decision, Host, Incident, Template, Vm, Volume
+from mainstay_controller.domain.records import Decision, Host, Incident, ServiceOffering, Template, Vm, Volume
 from mainstay_controller.domain.states import DecisionOutcome
 from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
@@ -137,7 +137,7 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
     """All of one zone."""
     zone = await look_at_zone(turns[0].vm.zone_id, cloud)
     turns = await _with_belongings(turns, zone, cloud)
-    requests = {request.vm_id: request for request in await _requests(turns, zone, cloud)}
+    requests = {request.vm_id: request for request in _requests(turns, zone)}
     placements = plan(zone.snapshot, requests.values(), cloud.rng)
     chosen, without = [], []
     for turn in turns:
@@ -171,29 +171,35 @@ async def _with_belongings(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) 
     templates: dict[TemplateId | None, Template] = {
         each.id: each for each in await cloud.store.templates.find(any_of("id", sorted(map(str, template_ids))))
     }
-    return [replace(turn, owns=_belongings(turn.vm, volumes[turn.vm.id], templates, zone)) for turn in turns]
+    offering_ids = sorted({turn.vm.service_offering_id for turn in turns})
+    offerings = {each.id: each for each in await cloud.store.service_offerings.find(any_of("id", offering_ids))}
+    return [replace(turn, owns=_belongings(turn.vm, volumes[turn.vm.id], templates, offerings, zone)) for turn in turns]
 
 
 def _belongings(
-    vm: Vm, volumes: Sequence[Volume], templates: Mapping[TemplateId | None, Template], zone: ZoneView
+    vm: Vm,
+    volumes: Sequence[Volume],
+    templates: Mapping[TemplateId | None, Template],
+    offerings: Mapping[OfferingId, ServiceOffering],
+    zone: ZoneView,
 ) -> Belongings:
     pool_ids = {volume.pool_id for volume in volumes if volume.pool_id is not None}
     return Belongings(
         volumes=tuple(volumes),
         template=templates.get(vm.template_id),
         pools={pool_id: zone.pools[pool_id] for pool_id in pool_ids if pool_id in zone.pools},
+        zone=zone.zone,
+        offering=offerings.get(vm.service_offering_id),
         iso=templates.get(vm.iso_id),
     )
 
 
-async def _requests(turns: Sequence[Turn], zone: ZoneView, cloud: Cloud) -> list[Request]:
-    offering_ids = sorted({turn.vm.service_offering_id for turn in turns})
-    offerings = {each.id: each for each in await cloud.store.service_offerings.find(any_of("id", offering_ids))}
+def _requests(turns: Sequence[Turn], zone: ZoneView) -> list[Request]:
     wish = Wish(purpose=Purpose.HA, consider_last_host=False)
     requests = []
     for turn in turns:
-        owns = turn.owns.volumes if turn.owns is not None else ()
-        request = request_for(turn.vm, owns, offerings.get(turn.vm.service_offering_id), wish, zone)
+        assert turn.owns is not None
+        request = request_for(turn.vm, turn.owns.volumes, turn.owns.offering, wish, zone)
         requests.append(for_recovery(request, turn))
     return requests
 

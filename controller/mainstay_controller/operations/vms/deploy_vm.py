@@ -22,9 +22,9 @@ from mainstay_controller.domain.ids import (
 )
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.placement.request import Purpose
-from mainstay_controller.domain.records import Job, Nic, ServiceOffering, Template, Vm, Volume, Zone
+from mainstay_controller.domain.records import Job, KeyPair, Nic, ServiceOffering, Template, Vm, Volume, Zone
 from mainstay_controller.domain.states import AllocationState, VmState
-from mainstay_controller.operations.checks import a_host_label, a_name, a_number
+from mainstay_controller.operations.checks import a_host_label, a_name, a_number, in_base64
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import (
     InsufficientCapacity,
@@ -88,7 +88,7 @@ class NewVm:
     data_disk_gib: int | None = None
     data_disk_offering_id: DiskOfferingId | None = None
     user_data: str = ""
-    key_pair: str = ""
+    key_pair: KeyPair | None = None
     group: str = ""
     affinity_group_ids: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
@@ -277,8 +277,9 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         cpus=offering.cpus,
         cpu_mhz=offering.cpu_mhz,
         memory_mib=offering.memory_mib,
-        user_data=new.user_data,
-        key_pair=new.key_pair,
+        user_data=in_base64("userdata", new.user_data),
+        key_pair=new.key_pair.name if new.key_pair else "",
+        public_key=new.key_pair.public_key if new.key_pair else None,
         vnc_secret=fresh_screen_password(vm_id, cloud),
         affinity_group_ids=new.affinity_group_ids,
         group=new.group,

@@ -110,8 +110,11 @@ class Stop:
             await self.cloud.clock.sleep(self.cloud.settings.ask_again_seconds)
 
     async def note_gone(self, vm: Vm, why: str) -> None:
-        event = VmEvent.PROVEN_GONE if vm.state is VmState.STOPPING else VmEvent.FOLLOW_AGENT_POWER_OFF
-        await change_vm(self.cloud.store, vm, event, await self.cloud.store.now(), why, into=taken_off(vm, why))
+        """A guest that ran has taken its password: it is not handed out again."""
+        ran = vm.state is VmState.STOPPING
+        event = VmEvent.PROVEN_GONE if ran else VmEvent.FOLLOW_AGENT_POWER_OFF
+        gone = taken_off(replace(vm, password=None if ran else vm.password), why)
+        await change_vm(self.cloud.store, vm, event, await self.cloud.store.now(), why, into=gone)
 
     async def _order(self, vm: Vm) -> Outcome:
         assert vm.host_id is not None

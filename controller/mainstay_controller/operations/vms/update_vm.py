@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from mainstay_controller.domain.capacity.usage import CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL
 from mainstay_controller.domain.ids import VmId
-from mainstay_controller.domain.records import Vm
+from mainstay_controller.domain.records import KeyPair, Vm
 from mainstay_controller.domain.states import VmState
-from mainstay_controller.operations.checks import a_host_label, a_name
+from mainstay_controller.operations.checks import a_host_label, a_name, in_base64
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
 from mainstay_controller.operations.vms.vm_jobs import living_vm
@@ -28,7 +28,7 @@ class VmChanges:
     ha_enabled: bool | None = None
     user_data: str | None = None
     delete_protection: bool | None = None
-    key_pair: str | None = None
+    key_pair: KeyPair | None = None
     details: Mapping[str, str] | None = None
 
 
@@ -40,9 +40,10 @@ async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
         display_name=vm.display_name if changes.display_name is None else a_name("displayname", changes.display_name),
         group=vm.group if changes.group is None else changes.group,
         ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
-        user_data=vm.user_data if changes.user_data is None else changes.user_data,
+        user_data=vm.user_data if changes.user_data is None else in_base64("userdata", changes.user_data),
         delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
-        key_pair=vm.key_pair if changes.key_pair is None else changes.key_pair,
+        key_pair=vm.key_pair if changes.key_pair is None else changes.key_pair.name,
+        public_key=vm.public_key if changes.key_pair is None else changes.key_pair.public_key,
         details=vm.details if changes.details is None else _details(vm, changes.details),
     )
     if vm.state is not VmState.STOPPED and (changed.name, changed.user_data) != (vm.name, vm.user_data):
