@@ -180,6 +180,7 @@ class TcpStream(Generic[Said, Heard]):
         self._inbox: deque[object] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._wire: deque[object] = deque()  # in the order in which it was said, also what is said in one instant
         self._on_the_way = 0
         self._latest_arrival = 0.0
         self._closed = False
@@ -215,11 +216,15 @@ class TcpStream(Generic[Said, Heard]):
     # --- the wire ---
 
     def _put_on_the_way(self, message: object) -> None:
-        loop, peer = sim_loop(), self.peer
+        loop = sim_loop()
         arrival = max(self._latest_arrival, loop.time() + self._network.way_seconds())
         self._latest_arrival = arrival
         self._on_the_way += 1
-        loop.of_nobody_later(arrival - loop.time(), peer.arrive, message)
+        self._wire.append(message)
+        loop.of_nobody_later(arrival - loop.time(), self._next_arrives)
+
+    def _next_arrives(self) -> None:
+        self.peer.arrive(self._wire.popleft())
 
     def arrive(self, message: object) -> None:
         source, target = self.peer.node, self.node
