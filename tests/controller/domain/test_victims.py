@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay_controller.domain.ha.evidence import GuestSeen, Power, StopCause
-from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Kill, Missing, compare
+from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Kill, Missing, Unawaited, compare
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge, judge_again, restart_order
 from mainstay_controller.domain.ids import AccountId, DomainId, HostId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.records import Vm
@@ -128,6 +128,12 @@ def test_what_should_be_impossible_is_told_and_not_touched() -> None:
     assert isinstance(compare(None, seen(), H1), Alarm)
     assert isinstance(compare(a_vm(), seen(epoch=6), H1), Alarm)
     assert isinstance(compare(a_vm(), seen(), H2), Alarm)
+
+
+def test_a_host_that_still_expects_a_guest_whose_migration_is_over_is_told_to_forget_it() -> None:
+    assert compare(a_vm(), seen(Power.MIGRATING, epoch=6), H2) == Unawaited(epoch=6)
+    assert compare(a_vm(state=VmState.MIGRATING, target_host_id=H2), seen(Power.MIGRATING, epoch=6), H2) == Agrees()
+    assert isinstance(compare(a_vm(), seen(Power.RUNNING, epoch=6), H2), Alarm)
 
 
 def test_the_target_of_a_migration_may_run_the_epoch_handed_over() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mainstay_controller.domain.ha.evidence import GuestSeen, StopCause
+from mainstay_controller.domain.ha.evidence import GuestSeen, Power, StopCause
 from mainstay_controller.domain.ha.victims import ENDED
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.records import Vm
@@ -41,13 +41,23 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unawaited:
+    """It waits for a guest whose migration is over: the order to expect it came after the one to forget it.  That half never ran, and is dropped."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """It should not be possible; people must know, and nothing is touched."""
 
     why: str
 
 
-Finding: TypeAlias = Agrees | Kill | Adopt | Missing | Alarm
+ARRIVES = frozenset({Power.MIGRATING, Power.PAUSED})
+"""So a host tells of the half of a migration that it expects."""
+
+Finding: TypeAlias = Agrees | Kill | Adopt | Missing | Unawaited | Alarm
 
 
 def compare(vm: Vm | None, seen: GuestSeen | None, host_id: HostId) -> Finding:
@@ -59,6 +69,8 @@ def compare(vm: Vm | None, seen: GuestSeen | None, host_id: HostId) -> Finding:
         return Kill(epoch=seen.epoch, why=f"epoch {seen.epoch} is over: the VM is {vm.state} under epoch {vm.epoch}")
     if vm.target_host_id == host_id:
         return Agrees()
+    if seen.epoch == vm.epoch + 1 and seen.power in ARRIVES and vm.state is not VmState.MIGRATING:
+        return Unawaited(epoch=seen.epoch)
     if seen.epoch > vm.epoch:
         return Alarm(why=f"it runs under epoch {seen.epoch}, which we never gave (ours is {vm.epoch})")
     return compare_present(vm, seen, host_id)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from mainstay_controller.domain.ha.evidence import StopCause
-from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, compare
+from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, Unawaited, compare
 from mainstay_controller.domain.ha.suspicion import Contact
 from mainstay_controller.domain.ids import DecisionId, HostId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
@@ -138,6 +138,8 @@ async def _answer(finding: Finding, vm_id: VmId, vm: Vm | None, host: Host, clou
             return await _adopt(vm, host, cloud)
         case Missing():
             return await _miss(vm, finding, cloud)
+        case Unawaited(epoch=epoch):
+            return await _drop(vm, epoch, host, cloud)
         case never:
             assert_never(never)
 
@@ -154,6 +156,20 @@ async def _kill(vm: Vm, kill: Kill, host: Host, cloud: Cloud) -> bool:
     text = f"guest {vm.name} was stopped on sight on host {host.name}: {kill.why}: {in_words(told)}"
     await cloud.journal.event(cloud.store, "VM.STOP", text, about_vm(vm), level=Level.ERROR)
     await _alarm(text, f"stale:{host.id}:{vm.id}", host, cloud)
+    return isinstance(told, Done)
+
+
+async def _drop(vm: Vm, epoch: int, host: Host, cloud: Cloud) -> bool:
+    """By the order that a host refuses for a guest that runs."""
+    told = await cloud.fleet.cancel_incoming(
+        host.id,
+        vm.id,
+        epoch,
+        command_id=f"unawaited:{vm.id}:{epoch}:{cloud.rng.uuid()}",
+        deadline_seconds=KILL_DEADLINE_SECONDS,
+    )
+    text = f"guest {vm.name} is not expected any more on host {host.name}, as its migration is over: {in_words(told)}"
+    await cloud.journal.event(cloud.store, "VM.MIGRATE", text, about_vm(vm))
     return isinstance(told, Done)
 
 
