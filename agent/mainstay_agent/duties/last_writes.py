@@ -1,20 +1,19 @@
 """When is a guest that is gone also done writing?  Only then does this host give its word that it is gone.
 
-A guest that ended leaves nothing on its way where storage answers.  But a pool that stands still may keep what the guest wrote last, for as long as it
-stands, and delta bounds only what is on its way to a pool that moves.  So the word waits until a write of ours that was *begun* after the end was
-acknowledged: storage that completes the later write is not holding back the earlier ones.  That write is the renewal of our own slot, which comes every R
-anyway.  Where the pool had not answered of late when the guest ended, that write must be begun delta after the end: what the guest wrote last may go
-another way for so long, and one that was overtaken meanwhile would be kept by a pool that stood still next.
+What a guest wrote last may be on its way for delta, also where storage seems to answer: a way to the pool that was gone for a moment, between two
+renewals, was gone unseen.  And a pool that stands still may keep it for as long as it stands.  So the word waits until a write of ours that was *begun*
+delta after the end was acknowledged: storage that completes the later write is not holding back the earlier one.  That write is the renewal of our own
+slot, which comes every R anyway.
 
-The cost: a stop takes until the next renewal, which is begun at once.  A host whose pool hangs gives no word: it says `storage-silent` once delta has
-passed, and leaves it to whoever asks to hear from others whether the pool moves."""
+The cost: a stop takes delta and until the next renewal.  A host whose pool hangs gives no word: it says `storage-silent` once that is overdue, and leaves
+it to whoever asks to hear from others whether the pool moves."""
 
 from __future__ import annotations
 
 from mainstay_agent.driver import Outcome, unknown
 from mainstay_agent.duties.answers import Deadline
 from mainstay_agent.duties.charge import Charge
-from mainstay_proto.messages import LeaseProfile, PoolLease
+from mainstay_proto.messages import PoolLease
 
 STORAGE_SILENT = unknown("storage-silent", "it is gone since delta, but storage may still hold back what it wrote last")
 TOO_EARLY = unknown("deadline", "it is gone, but what it wrote last may still be on its way")
@@ -25,10 +24,8 @@ async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | Non
     if charge.book.pools is None:
         return None
     clock, profile = charge.clock, charge.book.pools.profile
-    ended_at = clock.monotonic()
-    was_disturbed = not all(is_fresh(lease, profile) for lease in await _leases(charge, vm_id))
-    safe_at = ended_at + (profile.late_io_seconds if was_disturbed else 0.0)
-    silent_at = ended_at + profile.late_io_seconds + profile.renew_seconds + profile.poll_seconds
+    safe_at = clock.monotonic() + profile.late_io_seconds * (1 + 2 * profile.clock_error)
+    silent_at = safe_at + profile.renew_seconds + profile.poll_seconds
     while not await _answered_since(safe_at, charge, vm_id):
         if clock.monotonic() >= silent_at:
             return STORAGE_SILENT
@@ -36,11 +33,6 @@ async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | Non
             return TOO_EARLY
         await clock.sleep(min(profile.poll_seconds, deadline.remaining_seconds()))
     return None
-
-
-def is_fresh(lease: PoolLease, profile: LeaseProfile) -> bool:
-    """Its storage answered of late."""
-    return lease.valid and lease.age_seconds <= 2 * profile.renew_seconds + profile.poll_seconds
 
 
 async def _answered_since(moment: float, charge: Charge, vm_id: str) -> bool:

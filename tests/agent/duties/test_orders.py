@@ -224,7 +224,8 @@ async def test_no_word_is_given_of_a_guest_on_hung_storage_before_delta_has_pass
         assert (result.state, result.code) == (RunState.UNKNOWN, "deadline")
 
 
-async def test_a_guest_whose_storage_answers_is_promised_gone_with_the_next_look_at_the_slots() -> None:
+async def test_a_guest_whose_storage_answers_is_promised_gone_with_the_first_renewal_after_delta() -> None:
+    """Also where nothing seems to be amiss: a way that was gone between two renewals was gone unseen."""
     async with a_site() as site:
         await site.start("h1")
         asked_at = site.clock.monotonic()
@@ -232,4 +233,5 @@ async def test_a_guest_whose_storage_answers_is_promised_gone_with_the_next_look
         result = await site.order("h1", StopGuest(vm_id="vm1", epoch=1, forced=True))
 
         assert result.state is RunState.DONE
-        assert site.clock.monotonic() - asked_at < 2 * FAST.poll_seconds + 0.1
+        waited_seconds = site.clock.monotonic() - asked_at
+        assert FAST.late_io_seconds < waited_seconds < FAST.late_io_seconds + FAST.renew_seconds + FAST.poll_seconds
