@@ -522,9 +522,14 @@ class QueryGuests:
     vm_ids: tuple[str, ...] = ()  # empty: all
 
 
+RENEWED_AGO = "renewed-ago:"
+"""Before a pool's id, in the answer to ProbeHost."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeHost:
-    """To a neighbour: what do you see of that host?  Answered with sightings and answer {"ping": "yes"|"no"|"unknown"}.
+    """To a neighbour: what do you see of that host?  Answered with sightings and answer {"ping": "yes"|"no"|"unknown"}; and, of each pool on which
+    the neighbour's own lease is valid, {"renewed-ago:POOL": seconds} since the start of its last acknowledged renewal.
 
     `ip` empty: no ping is asked for, and the answer waits for none."""
 

@@ -1,4 +1,4 @@
-"""What this host can say and do about others: ping them, read their slots, write their poison.
+"""What this host can say and do about others: ping them, read their slots, write their poison; and whether their pools move.
 
 And the lease area's own requests to the controller, which pass through here."""
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from mainstay_agent.driver import DONE, Outcome
 from mainstay_agent.duties.answers import Answer, Deadline
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
-from mainstay_proto.messages import PoisonHost, ProbeHost, RunState, Sightings, WatchHost
+from mainstay_proto.messages import RENEWED_AGO, PoisonHost, ProbeHost, RunState, Sightings, WatchHost
 
 PING_WORDS = {True: "yes", False: "no", None: "unknown"}
 
@@ -17,9 +17,11 @@ async def probe_host(charge: Charge, order: ProbeHost, deadline: Deadline) -> An
     answered = await charge.pinger.ping(order.ip, seconds) if order.ip else None
     try:
         sightings = await charge.area.sightings(order.host_id)
+        leases = await charge.area.leases()
     except AREA_SILENT:
-        sightings = ()  # that we saw nothing is what we say
-    outcome = Outcome(state=RunState.DONE, answer=(("ping", PING_WORDS[answered]),))
+        sightings, leases = (), ()  # that we saw nothing is what we say
+    renewed = ((RENEWED_AGO + lease.pool_id, f"{lease.age_seconds:.6f}") for lease in leases if lease.valid)
+    outcome = Outcome(state=RunState.DONE, answer=(("ping", PING_WORDS[answered]), *renewed))
     return Answer(outcome=outcome, sightings=sightings)
 
 

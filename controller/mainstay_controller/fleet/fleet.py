@@ -20,8 +20,9 @@ from mainstay_controller.fleet.commands import NOT_CONNECTED, OrdersUnderWay, no
 from mainstay_controller.fleet.elsewhere import Elsewhere, Relay
 from mainstay_controller.fleet.gate import Gate, HostArrival, Orientation, TurnedAway
 from mainstay_controller.fleet.holds import Holds
+from mainstay_controller.fleet.moves import Moves
 from mainstay_controller.fleet.news import GuestNote, Inbox
-from mainstay_controller.fleet.outcome import Outcome
+from mainstay_controller.fleet.outcome import Done, Outcome
 from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
@@ -74,6 +75,7 @@ class Fleet(Verbs):
         self.bells = Bells()  # whatever somebody may wait for
         self._verdicts: dict[tuple[HostId, HostId], frozenset[Verdict]] = {}
         self._holds = Holds()
+        self._moves = Moves()
         self._leads_until = float("-inf")
         self._profiles: dict[HostId, m.LeaseProfile] = {}
         self._telling = Telling(f"{controller_id}@{clock.monotonic()}", self._hosts)
@@ -119,8 +121,17 @@ class Fleet(Verbs):
     async def probe_host(
         self, neighbour_id: HostId, host_id: HostId, ip: str, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
-        """Done.answer["ping"] is yes, no or unknown (no ip: not asked); Done.slots what the neighbour sees of its slots now."""
-        return await self._order(neighbour_id, m.ProbeHost(host_id=host_id, ip=ip), command_id, deadline_seconds)
+        """Done.answer["ping"] is yes, no or unknown (no ip: not asked); Done.slots what the neighbour sees of its slots now.  On which pools the
+        neighbour's own renewals land is kept (`pool_moved_at`)."""
+        asked_at = self._clock.monotonic()
+        told = await self._order(neighbour_id, m.ProbeHost(host_id=host_id, ip=ip), command_id, deadline_seconds)
+        if isinstance(told, Done):
+            self._moves.told(told.answer, asked_at, self._profile_of(neighbour_id).clock_error)
+        return told
+
+    def pool_moved_at(self, pool_id: PoolId) -> float:
+        """Some write that this pool has completed was begun no earlier, on our clock."""
+        return self._moves.moved_at(pool_id)
 
     async def watch_host(
         self, neighbour_id: HostId, host_id: HostId, *, watch_seconds: float, command_id: str, deadline_seconds: float

@@ -13,6 +13,7 @@ from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.operations.host_rounds import HostRounds
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.master_key import MasterKey
+from mainstay_controller.operations.proofs_known import ProofsKnown
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import Clock, Rng
@@ -44,6 +45,7 @@ class Cloud:
     master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed
     scoped: Mapping[tuple[Scope, str], Mapping[str, Any]] = field(default_factory=dict)
     setting_rows: Sequence[Setting] | None = None
+    proofs: ProofsKnown = field(default_factory=ProofsKnown)
     rounds: HostRounds = field(init=False)
 
     def __post_init__(self) -> None:

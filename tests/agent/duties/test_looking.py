@@ -7,6 +7,7 @@ import asyncio
 from mainstay_agent.drivers.simulated.host import StorageCondition
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import (
+    RENEWED_AGO,
     Command,
     CommandResult,
     GrantHold,
@@ -30,7 +31,10 @@ from mainstay_proto.messages import (
     StopGuest,
     WatchHost,
 )
+from mainstay_proto.profiles import PROFILES
 from tests.kit.simulated_hosts import POOL, a_guest, a_site
+
+FAST = PROFILES["fast"]
 
 
 async def test_a_heartbeat_every_interval_with_the_digest_of_what_was_reported() -> None:
@@ -230,9 +234,24 @@ async def test_a_neighbour_is_probed_by_ping_and_by_its_slot() -> None:
         site.world.hosts["h1"].cut_network()
         blind = await site.order("h1", ProbeHost(host_id="h2", ip="10.0.0.2"))
 
-        assert (dict(alive.answer), [sighting.dead for sighting in alive.sightings]) == ({"ping": "yes"}, [False])
-        assert (dict(dead.answer), [sighting.dead for sighting in dead.sightings]) == ({"ping": "no"}, [True])
-        assert dict(blind.answer) == {"ping": "unknown"}
+        assert (dict(alive.answer)["ping"], [sighting.dead for sighting in alive.sightings]) == ("yes", [False])
+        assert (dict(dead.answer)["ping"], [sighting.dead for sighting in dead.sightings]) == ("no", [True])
+        assert dict(blind.answer)["ping"] == "unknown"
+
+
+async def test_a_host_tells_since_when_its_pools_have_not_moved() -> None:
+    async with a_site() as site:
+        await asyncio.sleep(3)
+        moves = dict((await site.order("h1", ProbeHost(host_id="h1", ip=""))).answer)
+        site.world.hosts["h1"].set_storage(StorageCondition.HANGS, POOL)
+        await asyncio.sleep(3)
+        stands = dict((await site.order("h1", ProbeHost(host_id="h1", ip=""))).answer)
+        await asyncio.sleep(20)
+        lapsed = dict((await site.order("h1", ProbeHost(host_id="h1", ip=""))).answer)
+
+        assert float(moves[RENEWED_AGO + POOL]) <= FAST.renew_seconds + 0.1
+        assert float(stands[RENEWED_AGO + POOL]) >= 3
+        assert RENEWED_AGO + POOL not in lapsed
 
 
 async def test_a_watched_host_is_told_of_at_every_tick_until_the_time_is_over() -> None:

@@ -155,7 +155,7 @@ def test_every_leased_pool_must_be_given_up_before_the_host_is_down() -> None:
     [action] = assess(case)
 
     assert isinstance(action, ReleaseGuests)
-    assert [vm_id for vm_id, _proof in action.guests] == ["on-p1", "on-both"]
+    assert [victim.vm_id for victim, _ in action.guests] == ["on-p1", "on-both"]
 
 
 # --- power ------------------------------------------------------------------------------------------------------------

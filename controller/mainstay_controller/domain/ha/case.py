@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mainstay_controller.domain.ha.evidence import SlotSeen
-from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Proof, Rebooted, Released, Victim, proof_for
-from mainstay_controller.domain.ids import HostId, PoolId, VmId
+from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Proof, Rebooted, Released, Victim, proofs_for
+from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.records import Json
 
 WITNESSES_NEEDED = 2
@@ -134,9 +134,9 @@ class DeclareDown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseGuests:
-    """These guests are proven gone, while others on the host may run."""
+    """These guests are proven gone, each by these proofs, while others on the host may run."""
 
-    guests: tuple[tuple[VmId, Proof], ...]
+    guests: tuple[tuple[Victim, tuple[Proof, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +179,8 @@ def speaks_for_the_host(proofs: tuple[Proof, ...], case: Case) -> bool:
 
 
 def releases(proofs: tuple[Proof, ...], case: Case) -> Iterator[ReleaseGuests]:
-    proven = [(victim.vm_id, proof_for(victim, proofs)) for victim in case.victims]
-    guests = tuple((vm_id, proof) for vm_id, proof in proven if proof is not None)
+    proven = [(victim, proofs_for(victim, proofs)) for victim in case.victims]
+    guests = tuple((victim, covering) for victim, covering in proven if covering)
     if guests:
         yield ReleaseGuests(guests=guests)
 

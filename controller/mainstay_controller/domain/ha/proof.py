@@ -63,11 +63,14 @@ class Rebooted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """The host itself, asked after it was ordered to forget the guest, says that it is not there."""
+    """The host itself, asked after it was ordered to forget the guest, says that it is not there.
+
+    `writes_landed`: and that what the guest wrote last has landed.  False: its pools do not answer this host, so that it cannot tell."""
 
     vm_id: VmId
     host_id: HostId
     epoch: int
+    writes_landed: bool = True
 
     def __str__(self) -> str:
         return f"host {self.host_id} itself says that the guest is gone"
@@ -103,8 +106,8 @@ def covers(proof: Proof, victim: Victim) -> bool:
             return vm_id == victim.vm_id
 
 
-def proof_for(victim: Victim, proofs: Iterable[Proof]) -> Proof | None:
-    return next((proof for proof in proofs if covers(proof, victim)), None)
+def proofs_for(victim: Victim, proofs: Iterable[Proof]) -> tuple[Proof, ...]:
+    return tuple(proof for proof in proofs if covers(proof, victim))
 
 
 def as_facts(proof: Proof) -> dict[str, Json]:
@@ -119,7 +122,7 @@ def from_facts(facts: Mapping[str, Json]) -> Proof | None:
     """The proof that `as_facts` wrote; None for what was written of something else."""
     for proof_class, kind in KINDS.items():
         if facts.get("kind") == kind:
-            told = {field.name: facts[field.name] for field in fields(proof_class)}
+            told = {field.name: facts[field.name] for field in fields(proof_class) if field.name in facts}
             proof: Proof = proof_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in told.items()})
             return proof
     return None

@@ -40,6 +40,6 @@ async def until_known(
         attempt += 1
 
 
-async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud, pool_ids: Iterable[PoolId] = ()) -> bool:
-    """Is it proven that what that boot did on those pools it does no more?"""
+async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud, pool_ids: Iterable[PoolId]) -> bool:
+    """Is it proven that what that boot did on those pools it does no more, and that they hold nothing back of it?"""
     return await proof_on_file(host_id, boot_id, pool_ids, cloud) is not None

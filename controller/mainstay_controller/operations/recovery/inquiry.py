@@ -15,6 +15,7 @@ from mainstay_controller.domain.ids import HostId, IncidentId, PoolId
 from mainstay_controller.domain.records import Host, OutOfBand
 from mainstay_controller.fleet.outcome import Done
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.hearing import misses_beats
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery
 
@@ -23,8 +24,6 @@ PING_EVERY = 5
 """Every so many questions a ping goes with it; a dead address makes the answer late, so the first goes without."""
 WATCH_EVERY = 30
 WATCH_SECONDS = 120.0
-BEATS_OF_LIFE = 2.0
-"""A neighbour that has missed so many is asked only where nobody else can be."""
 
 log = logger(__name__)
 
@@ -71,7 +70,7 @@ class Inquiry:
 
     async def _observers(self) -> list[HostId]:
         """Neighbours with a slot on one of its pools; of each pool as many as the settings say.  Those asked already come first, and those last
-        whose own view is not sound, or who do not answer: of many hosts that die at once none knows of the others yet."""
+        whose own view is not sound, who do not answer or have missed beats: of many hosts that die at once none knows of the others yet."""
         rounds = self.cloud.rounds
         chosen: set[HostId] = set()
         unsound = {answer.slot.observer_id for answer in self.answers if not answer.slot.witness_sound}
@@ -82,16 +81,10 @@ class Inquiry:
                 for other in others
                 if other.host_id != self.host.id and self.cloud.fleet.is_connected(other.host_id)
             ]
-            no_help = {host_id for host_id in live if host_id in unsound | self._mute or self._is_silent(host_id)}
+            no_help = {id for id in live if id in unsound | self._mute or misses_beats(id, self.cloud)}
             live.sort(key=lambda host_id: (host_id in no_help, host_id not in self._asked))
             chosen.update(live[: self.cloud.settings.witnesses_per_pool])
         return sorted(chosen)
-
-    def _is_silent(self, host_id: HostId) -> bool:
-        """It may be dead itself, though nobody says so yet."""
-        heard_at = self.cloud.fleet.heard_at(host_id) if self.cloud.fleet.holds(host_id) else None
-        patience_seconds = BEATS_OF_LIFE * self.cloud.settings.ping_interval_seconds
-        return heard_at is not None and self.cloud.clock.monotonic() - heard_at > patience_seconds
 
     async def _ask_observer(self, observer_id: HostId) -> None:
         try:

@@ -2,22 +2,23 @@
 
 Its own host is given a moment to start it again (standing authority).  Then the host is ordered to forget the guest: a host that did so
 neither runs it nor starts it by itself, and that is the proof on which it may be started anywhere.  A host that has no way to its storage cannot
-tell whether the guest's last writes have landed; then its word counts once others see that storage move."""
+tell whether the guest's last writes have landed; then its word counts once somebody sees that storage move."""
 
 from __future__ import annotations
 
 from mainstay_controller.domain.ha.evidence import StopCause
 from mainstay_controller.domain.ha.proof import Acknowledged
+from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Incident, Vm
 from mainstay_controller.domain.states import IncidentPhase, VmState
 from mainstay_controller.fleet.outcome import Done, Outcome, Refused, Unknown, in_words
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.orders.settle import settling
 from mainstay_controller.operations.orders.start_orders import pools_of
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.release_guests import Freed, release
-from mainstay_controller.operations.storage.moving_storage import witnesses
 from mainstay_controller.store.port import Stale
 
 ASK_AGAIN_SECONDS = 2.0
@@ -37,13 +38,14 @@ async def investigate_guest(case: CaseFile, cloud: Cloud) -> None:
         told = await _order_to_forget(vm, case, cloud)
         match told:
             case Done():
-                await _release(vm, case)
+                await _release_if_settled(vm, case)
             case Refused(code="running"):
                 await case.advance(IncidentEvent.FALSE_ALARM, "it runs on its host")
                 return
             case Unknown(code="storage-silent"):
                 silent_since = cloud.clock.monotonic() if silent_since is None else silent_since
-                await _release_if_storage_moves(vm, silent_since, told, case)
+                await _wait(told, case, cloud)
+                await _release_if_settled(vm, case, silent_since)
             case _:
                 await _wait(told, case, cloud)
 
@@ -70,29 +72,25 @@ async def _order_to_forget(vm: Vm, case: CaseFile, cloud: Cloud) -> Outcome:
     )
 
 
-async def _release(vm: Vm, case: CaseFile) -> None:
+async def _release_if_settled(vm: Vm, case: CaseFile, silent_since: float | None = None) -> None:
+    """`silent_since`: when the host first said that it is gone since delta, and that its storage is silent."""
+    host_id = HostId(str(vm.host_id))
+    proof = Acknowledged(vm_id=vm.id, host_id=host_id, epoch=vm.epoch, writes_landed=silent_since is None)
+    pool_ids = await pools_of(vm, case.cloud.store)
+    settled = await settling([proof], pool_ids, case.id, case.cloud, over_at=silent_since)
+    if isinstance(settled, Settled):
+        await _release(vm, settled, case)
+
+
+async def _release(vm: Vm, settled: Settled, case: CaseFile) -> None:
     cloud = case.cloud
-    proof = Acknowledged(vm_id=vm.id, host_id=HostId(str(vm.host_id)), epoch=vm.epoch)
     try:
         async with cloud.store.transaction() as store:
-            await release(store, case, [Freed(vm=vm, proof=proof, cause=cause_in(case.incident))])
-            await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
+            await release(store, case, [Freed(vm=vm, settled=settled, cause=cause_in(case.incident))])
+            await case.advance(IncidentEvent.PROVEN, f"proven: {settled}", store, settled.proof)
         cloud.fleet.bells.ring(DECISIONS)
     except Stale:
         case.note("it changed while it was being released")
-
-
-async def _release_if_storage_moves(vm: Vm, silent_since: float, told: Outcome, case: CaseFile) -> None:
-    """`silent_since`: when the host said that the guest is gone, as far as it can tell."""
-    cloud, host_id = case.cloud, HostId(str(vm.host_id))
-    await _wait(told, case, cloud)
-    if cloud.clock.monotonic() < silent_since + cloud.fleet.lease_timing(host_id).view_age_max_seconds:
-        return
-    leased = frozenset(await cloud.rounds.leased_pools(host_id)) & await pools_of(vm, cloud.store)
-    seen_by = await witnesses(leased, host_id, case.id, cloud)
-    if seen_by:
-        case.note(f"its storage moves, as {', '.join(sorted(seen_by))} can see: nothing of it is held back")
-        await _release(vm, case)
 
 
 async def _wait(told: Outcome, case: CaseFile, cloud: Cloud) -> None:

@@ -5,7 +5,7 @@ the next controller begins from the rows and asks everybody anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from mainstay_controller.domain.ha.case import (
@@ -24,11 +24,12 @@ from mainstay_controller.domain.ha.case import (
     generations_read,
     guests_matter,
 )
-from mainstay_controller.domain.ha.proof import Proof, Victim, proof_for
+from mainstay_controller.domain.ha.proof import PoweredOff, Proof, Victim, proofs_for
+from mainstay_controller.domain.ha.settling import HeldBack, Settled
 from mainstay_controller.domain.ids import PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
-from mainstay_controller.domain.records import Host, Json, Vm
+from mainstay_controller.domain.records import Host, Json
 from mainstay_controller.domain.states import HostState, IncidentPhase
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.fleet.power.port import PowerAction
@@ -36,11 +37,13 @@ from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+from mainstay_controller.operations.orders.settle import settling
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.host_ha import may_act_on
 from mainstay_controller.operations.recovery.inquiry import Inquiry
 from mainstay_controller.operations.recovery.release_guests import Freed, guests_to_release, leave_unproven, release
 from mainstay_controller.operations.recovery.release_older_boot import is_older, release_older_boot
+from mainstay_controller.operations.recovery.victims import victims_of
 from mainstay_controller.store.port import Stale, Store, any_of, eq
 from mainstay_runtime.logs import logger
 from mainstay_runtime.tasks import Nursery, background
@@ -90,8 +93,11 @@ class Investigation:
     async def _look(self) -> None:
         self.host = await self.cloud.rounds.host(self.host.id)
         if is_older(self.case.incident.host_boot_id, self.host):
-            await release_older_boot(self.host, self.cloud)
+            awaited = await release_older_boot(self.host, self.cloud)
             await self.case.read_again()
+            if awaited:
+                self._tell_why_it_waits(awaited)
+                await self.case.write()
         elif self.host.removed is not None or self.host.state not in SUSPECT:
             await self._close_as_returned()
         elif self._is_heard_again():
@@ -168,9 +174,9 @@ class Investigation:
     async def _perform(self, action: Action, known: Case) -> None:
         match action:
             case DeclareDown(proofs=proofs):
-                await declare_down(self.case, self.host, proofs, evidence_in(known))
+                await self._declare_down(proofs, known)
             case ReleaseGuests(guests=guests):
-                await self._release(dict(guests), evidence_in(known))
+                await self._release(await self._settled(guests, known), known)
             case PowerOff(why=why):
                 await self._power_off(why)
             case Poison(pool_ids=pool_ids):
@@ -178,13 +184,40 @@ class Investigation:
             case Wait(reasons=reasons) if not self.inquiry.answers_awaited:
                 self._tell_why_it_waits(reasons)
 
-    async def _release(self, proven: dict[VmId, Proof], evidence: Evidence) -> None:
+    async def _declare_down(self, proofs: tuple[Proof, ...], known: Case) -> None:
+        """Unless something of its guests is still held back: then of those others as many as are not."""
+        victims = await victims_of(await guests_to_release(self.cloud.store, self.host.id), self.cloud.store)
+        proven = [(victim, covering) for victim in victims if (covering := proofs_for(victim, proofs))]
+        settled = await self._settled(proven, known)
+        if len(settled) == len(proven):
+            unproven = {victim.vm_id for victim in victims} - settled.keys()
+            await declare_down(self.case, self.host, proofs, settled, unproven, evidence_in(known))
+        else:
+            await self._release(settled, known)
+
+    async def _settled(self, proven: Iterable[tuple[Victim, tuple[Proof, ...]]], known: Case) -> dict[VmId, Settled]:
+        settled: dict[VmId, Settled] = {}
+        held_back: set[str] = set()
+        for victim, proofs in proven:
+            over_at = off_and_over_at(proofs, known)
+            match await settling(proofs, victim.pool_ids, self.case.id, self.cloud, over_at=over_at):
+                case Settled() as told:
+                    settled[victim.vm_id] = told
+                case HeldBack() as told:
+                    held_back.add(str(told))
+        if held_back:
+            self._tell_why_it_waits(tuple(sorted(held_back)))
+        return settled
+
+    async def _release(self, settled: dict[VmId, Settled], known: Case) -> None:
         """Some of its guests, while others may run on it."""
+        if not settled:
+            return
         self.cloud.fleet.bar_holds(self.host.id)
         async with self.cloud.store.transaction() as store:
-            vms = await store.vms.find(any_of("id", list(proven)), eq("host_id", self.host.id))
-            self.case.note(f"{len(vms)} guests are proven gone: {next(iter(proven.values()))}")
-            freed = [Freed(vm=vm, proof=proven[vm.id], evidence=evidence) for vm in vms]
+            vms = await store.vms.find(any_of("id", list(settled)), eq("host_id", self.host.id))
+            self.case.note(f"{len(vms)} guests are proven gone: {next(iter(settled.values()))}")
+            freed = [Freed(vm=vm, settled=settled[vm.id], evidence=evidence_in(known)) for vm in vms]
             await release(store, self.case, freed)
             await self.case.write(store)
         self.cloud.fleet.bells.ring(DECISIONS)
@@ -271,8 +304,16 @@ def last_contact(host: Host, cloud: Cloud) -> float:
     return cloud.clock.monotonic() if heard_at is None else heard_at
 
 
-async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...], evidence: Evidence = ()) -> None:
-    """The host, its guests and the incident change together.  Raises Stale when one of them changed meanwhile; then one looks again."""
+async def declare_down(
+    case: CaseFile,
+    host: Host,
+    proofs: tuple[Proof, ...],
+    settled: Mapping[VmId, Settled],
+    unproven: Set[VmId],
+    evidence: Evidence,
+) -> None:
+    """The host, its guests and the incident change together.  `settled`: those of its guests that the proofs cover; `unproven`: the others.  Raises
+    Stale when one of them changed meanwhile; then one looks again."""
     cloud = case.cloud
     cloud.fleet.bar_holds(host.id)
     why = "; ".join(str(proof) for proof in proofs)
@@ -280,7 +321,10 @@ async def declare_down(case: CaseFile, host: Host, proofs: tuple[Proof, ...], ev
         now = await store.now()
         into = replace(host, proven_dead_boot_id=case.incident.host_boot_id)
         await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
-        freed = await covered(await guests_to_release(store, host.id), proofs, evidence, store)
+        guests = await guests_to_release(store, host.id)
+        if any(vm.id not in settled and vm.id not in unproven for vm in guests):
+            raise Stale(f"host {host.name} was given a guest meanwhile")
+        freed = [Freed(vm=vm, settled=settled[vm.id], evidence=evidence) for vm in guests if vm.id in settled]
         await release(store, case, freed)
         await leave_unproven(store, case, await store.vms.find(eq("host_id", host.id)))
         await tell_host_down(store, case, host, proofs, freed)
@@ -306,18 +350,8 @@ def alert_key(host: Host) -> str:
     return f"host:{host.id}"
 
 
-async def covered(vms: Iterable[Vm], proofs: tuple[Proof, ...], evidence: Evidence, store: Store) -> list[Freed]:
-    vms = list(vms)
-    victims = {victim.vm_id: victim for victim in await victims_of(vms, store)}
-    proven = [(vm, proof_for(victims[vm.id], proofs)) for vm in vms]
-    return [Freed(vm=vm, proof=proof, evidence=evidence) for vm, proof in proven if proof is not None]
-
-
-async def victims_of(vms: Iterable[Vm], store: Store) -> tuple[Victim, ...]:
-    """Each with the pools its disks are on."""
-    vm_ids = [vm.id for vm in vms]
-    pools: dict[VmId, set[PoolId]] = {vm_id: set() for vm_id in vm_ids}
-    for volume in await store.volumes.find(any_of("vm_id", vm_ids)):
-        if volume.vm_id is not None and volume.pool_id is not None and volume.removed is None:
-            pools[volume.vm_id].add(volume.pool_id)
-    return tuple(Victim(vm_id=vm_id, pool_ids=frozenset(pools[vm_id])) for vm_id in vm_ids)
+def off_and_over_at(proofs: tuple[Proof, ...], known: Case) -> float | None:
+    """Of a host that is off delta was over some time after that was first read, which may be long before the leases agree."""
+    if known.power is None or not isinstance(proofs[0], PoweredOff):
+        return None
+    return known.power.since + known.timing.late_io_seconds

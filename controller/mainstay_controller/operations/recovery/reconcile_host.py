@@ -32,7 +32,7 @@ from mainstay_controller.operations.recovery.casebook import (
     open_vm_incident,
 )
 from mainstay_controller.operations.recovery.crash_loops import tell_crash_loop
-from mainstay_controller.operations.recovery.release_older_boot import release_older_boot
+from mainstay_controller.operations.recovery.release_older_boot import is_left_behind, release_older_boot
 from mainstay_controller.store.port import Stale
 from mainstay_runtime.logs import logger
 
@@ -54,14 +54,14 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
             await record_local_restart(host, note, cloud)
     if not cloud.fleet.holds(host.id):
         return True
-    await release_older_boot(host, cloud)
+    awaited = await release_older_boot(host, cloud)
     settled = await compare_guests(host, cloud)
     became_up = await welcome_back(host, cloud)
     if became_up or news.condition_changed:
         await tell_condition(host, cloud)
         await cloud.rounds.wake_waiting()
         cloud.fleet.bells.ring(DECISIONS)
-    return settled
+    return settled and not awaited
 
 
 async def _part(host: Host, cloud: Cloud) -> None:
@@ -107,11 +107,14 @@ async def tell_condition(host: Host, cloud: Cloud) -> None:
 
 
 async def compare_guests(host: Host, cloud: Cloud) -> bool:
+    """Those of an older boot are not missed: what became of them is known."""
     seen = {guest.vm_id: guest for guest in cloud.fleet.guests_on(host.id)}
     rows = await rows_about(host.id, list(seen), cloud)
     answered = [
-        await _answer(compare(rows.get(vm_id), seen.get(vm_id), host.id), vm_id, rows.get(vm_id), host, cloud)
+        await _answer(finding, vm_id, rows.get(vm_id), host, cloud)
         for vm_id in sorted({*seen, *rows})
+        if not isinstance(finding := compare(rows.get(vm_id), seen.get(vm_id), host.id), Missing)
+        or not is_left_behind(rows[vm_id], host)
     ]
     return all(answered)
 

@@ -1,4 +1,4 @@
-"""Take guests off a host that is proven to be without them, and open for each the record of what is decided about it.
+"""Take guests off a host that is proven to be without them, and whose writes have landed; and open for each the record of what is decided about it.
 
 In one transaction with the proof: whoever looks sees the host, its guests and their decisions change together.  A guest that the proof does
 not cover stays where its row has it, and its record says what is waited for."""
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from mainstay_controller.domain.ha.evidence import StopCause
 from mainstay_controller.domain.ha.proof import Proof, as_facts
+from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Verdict, judge
 from mainstay_controller.domain.ids import DecisionId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
@@ -36,12 +37,16 @@ ON_A_HOST = (VmState.STARTING, VmState.RUNNING, VmState.STOPPING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freed:
-    """A guest, and what shows that it is gone.  `cause`: of one that stopped on a living host."""
+    """A guest, and what shows that it is gone, and all it wrote.  `cause`: of one that stopped on a living host."""
 
     vm: Vm
-    proof: Proof
+    settled: Settled
     cause: StopCause | None = None
     evidence: tuple[dict[str, Json], ...] = ()
+
+    @property
+    def proof(self) -> Proof:
+        return self.settled.proof
 
 
 async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[Decision]:

@@ -1,45 +1,74 @@
-"""A host came back under another boot id: what ran under the older one runs no more."""
+"""A host came back under another boot id: what ran under the older one runs no more, and is released as its pools are seen moving."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mainstay_controller.domain.ha.proof import Rebooted
+from mainstay_controller.domain.ha.settling import HeldBack, Settled
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Host, Incident, Vm
 from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.recovery.casebook import DECISIONS, case_file, open_host_incident
+from mainstay_controller.operations.orders.settle import settling
+from mainstay_controller.operations.recovery.casebook import DECISIONS, INCIDENTS, case_file, open_host_incident
 from mainstay_controller.operations.recovery.release_guests import ON_A_HOST, Freed, release
+from mainstay_controller.operations.recovery.victims import victims_of
 from mainstay_controller.store.port import Store
 
+REBOOTED = "it came back under a new boot id"
 
-async def release_older_boot(host: Host, cloud: Cloud) -> None:
-    """Nothing, if no guest and no investigation is of an older boot.  Raises Stale or CaseLost when others were at it; come again."""
-    there = [vm for vm in await cloud.rounds.guests(host.id) if vm.state in ON_A_HOST]
-    guests = [vm for vm in there if is_older(vm.host_boot_id, host)]
+
+async def release_older_boot(host: Host, cloud: Cloud) -> tuple[str, ...]:
+    """What is still waited for: come again.  Nothing is done if no guest and no investigation is of an older boot.  Raises Stale or CaseLost when others
+    were at it; come again."""
+    there = [vm for vm in await cloud.rounds.guests(host.id) if is_left_behind(vm, host)]
     incidents = [each for each in await cloud.rounds.incidents(host.id) if is_older(each.host_boot_id, host)]
-    if not guests and all(incident.phase is IncidentPhase.RECOVERING for incident in incidents):
-        return
+    if not there and all(incident.phase is IncidentPhase.RECOVERING for incident in incidents):
+        return ()
+    old_boot_id = there[0].host_boot_id if there else incidents[0].host_boot_id
+    proof = Rebooted(old_boot_id=old_boot_id or "", new_boot_id=host.boot_id or "", seen_by=f"agent of {host.name}")
+    freed, held_back = await _settled(there, proof, cloud)
     async with cloud.store.transaction() as store:
-        await _release(store, host, guests, incidents, cloud)
+        incident = incidents[0] if incidents else await _open(store, host, proof, cloud)
+        await _release(store, incident, proof, freed, cloud, all_of_them=not held_back)
     cloud.fleet.bells.ring(DECISIONS)
+    cloud.fleet.bells.ring(INCIDENTS)
+    return held_back
+
+
+def is_left_behind(vm: Vm, host: Host) -> bool:
+    """By its row it runs under a boot of this host that is over."""
+    return vm.state in ON_A_HOST and is_older(vm.host_boot_id, host)
 
 
 def is_older(boot_id: str | None, host: Host) -> bool:
     return boot_id is not None and boot_id != host.boot_id
 
 
-async def _release(store: Store, host: Host, guests: list[Vm], incidents: list[Incident], cloud: Cloud) -> None:
-    incident = incidents[0] if incidents else await open_host_incident(store, host, REBOOTED, 0.0, cloud)
+async def _settled(guests: list[Vm], proof: Rebooted, cloud: Cloud) -> tuple[list[Freed], tuple[str, ...]]:
+    freed, held_back = [], set()
+    pools = {victim.vm_id: victim.pool_ids for victim in await victims_of(guests, cloud.store)}
+    for vm in guests:
+        match await settling([proof], pools[vm.id], "", cloud):
+            case Settled() as settled:
+                freed.append(Freed(vm=vm, settled=settled))
+            case HeldBack() as told:
+                held_back.add(str(told))
+    return freed, tuple(sorted(held_back))
+
+
+async def _open(store: Store, host: Host, proof: Rebooted, cloud: Cloud) -> Incident:
+    return await open_host_incident(store, replace(host, boot_id=proof.old_boot_id), REBOOTED, 0.0, cloud)
+
+
+async def _release(
+    store: Store, incident: Incident, proof: Rebooted, freed: list[Freed], cloud: Cloud, *, all_of_them: bool
+) -> None:
     case = await case_file(incident, cloud)
-    old_boot_id = guests[0].host_boot_id if guests else incident.host_boot_id
-    seen_by = f"agent of {host.name}"
-    proof = Rebooted(old_boot_id=old_boot_id or "", new_boot_id=host.boot_id or "", seen_by=seen_by)
-    await release(store, case, [Freed(vm=vm, proof=proof) for vm in guests])
-    if incident.phase is IncidentPhase.RECOVERING:
+    await release(store, case, freed)
+    if all_of_them and incident.phase is not IncidentPhase.RECOVERING:
+        await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
+    elif freed:
         case.note(f"proven: {proof}")
         await case.write(store)
-    else:
-        await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
-
-
-REBOOTED = "it came back under a new boot id"

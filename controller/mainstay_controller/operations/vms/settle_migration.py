@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mainstay_controller.domain.ha.evidence import GuestSeen, Power, StopCause
-from mainstay_controller.domain.ha.proof import Acknowledged, Proof
+from mainstay_controller.domain.ha.proof import Acknowledged
 from mainstay_controller.domain.ha.reconcile import Missing
+from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.lifecycle.vm import VmEvent
@@ -21,6 +22,7 @@ from mainstay_controller.fleet.outcome import Done, Outcome
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.jobs import JobRun
 from mainstay_controller.operations.orders.proof_on_file import proof_on_file
+from mainstay_controller.operations.orders.settle import settling
 from mainstay_controller.operations.orders.start_orders import placed_on, pools_of
 from mainstay_controller.operations.recovery.casebook import DECISIONS, case_file, open_vm_incident
 from mainstay_controller.operations.recovery.release_guests import Freed, release
@@ -34,7 +36,7 @@ class Sight:
 
     answered: bool = False
     guest: GuestSeen | None = None
-    proof: Proof | None = None
+    proof: Settled | None = None
 
     @property
     def power(self) -> Power | None:
@@ -61,13 +63,13 @@ async def stayed(vm: Vm, run: JobRun) -> Vm:
     return await change_vm(store, vm, VmEvent.OPERATION_FAILED, await store.now(), "it did not migrate", into=here)
 
 
-async def lost(vm: Vm, proof: Proof, run: JobRun) -> Vm:
+async def lost(vm: Vm, settled: Settled, run: JobRun) -> Vm:
     """On neither host: Stopped, and a case for recovery, which says whether and where it is started again."""
     async with run.cloud.store.transaction() as store:
         missing = Missing(cause=StopCause.VANISHED, detail="while it was migrated")
         case = await case_file(await open_vm_incident(store, vm, missing, run.cloud), run.cloud)
-        await release(store, case, [Freed(vm=vm, proof=proof, cause=missing.cause)])
-        await case.advance(IncidentEvent.PROVEN, f"proven: {proof}", store, proof)
+        await release(store, case, [Freed(vm=vm, settled=settled, cause=missing.cause)])
+        await case.advance(IncidentEvent.PROVEN, f"proven: {settled}", store, settled.proof)
         vm = await store.vms.by_id(vm.id)
     run.cloud.fleet.bells.ring(DECISIONS)
     return vm
@@ -108,8 +110,8 @@ class Settling:
         if not (target.proof or await self._target_has_forgotten()):
             return None
         if source.is_without_it:
-            proof = source.proof or await self._source_acknowledges()
-            return await lost(self.vm, proof, self.run) if proof is not None else None
+            settled = source.proof or await self._source_acknowledges()
+            return await lost(self.vm, settled, self.run) if settled is not None else None
         if source.power is Power.PAUSED:
             await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
         return await stayed(self.vm, self.run)
@@ -134,7 +136,7 @@ class Settling:
         await self.run.reached("asking both hosts how the migration ended", 90)
         await self.cloud.clock.sleep(self.cloud.settings.ask_again_seconds)
 
-    async def _proof_against(self, host_id: HostId) -> Proof | None:
+    async def _proof_against(self, host_id: HostId) -> Settled | None:
         """A target that has booted since the migration began answers by itself that it has forgotten."""
         boot_id = self.vm.host_boot_id if host_id == self.source_id else None
         return await proof_on_file(host_id, boot_id, await pools_of(self.vm, self.cloud.store), self.cloud)
@@ -143,11 +145,15 @@ class Settling:
         fleet = self.cloud.fleet
         return isinstance(await self._tell(fleet.cancel_incoming, self.target_id, self.vm.epoch + 1, "cancel"), Done)
 
-    async def _source_acknowledges(self) -> Proof | None:
+    async def _source_acknowledges(self) -> Settled | None:
         """It is told to forget the guest: then it will not start it by itself either."""
         told = await self._tell(self.cloud.fleet.forget_guest, self.source_id, self.vm.epoch, "forget")
+        if not isinstance(told, Done):
+            return None
         proof = Acknowledged(vm_id=self.vm.id, host_id=self.source_id, epoch=self.vm.epoch)
-        return proof if isinstance(told, Done) else None
+        pool_ids = await pools_of(self.vm, self.cloud.store)
+        settled = await settling([proof], pool_ids, self.run.job.id, self.cloud)
+        return settled if isinstance(settled, Settled) else None
 
     async def _tell(self, verb: Callable[..., Awaitable[Outcome]], host_id: HostId, epoch: int, word: str) -> Outcome:
         return await verb(
