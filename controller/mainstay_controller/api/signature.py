@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -53,9 +53,10 @@ def expiry_of(parameters: Mapping[str, str]) -> datetime | None:
     return expires if expires.tzinfo else expires.replace(tzinfo=UTC)
 
 
-def _texts_of(parameters: Mapping[str, str]) -> set[str]:
+def _texts_of(parameters: Mapping[str, str]) -> Iterator[str]:
+    """One after another: nearly always the first is the one."""
     orders = (sorted(parameters), sorted(parameters, key=str.lower))
-    return {_text_of(parameters, encode, order) for encode in ENCODINGS for order in orders}
+    return (_text_of(parameters, encode, order) for encode in ENCODINGS for order in orders)
 
 
 def _text_of(parameters: Mapping[str, str], encode: Callable[[str], str], order: Iterable[str]) -> str:

@@ -7,7 +7,6 @@ a Galera cluster) nothing was written: a write that is a transaction of its own 
 from __future__ import annotations
 
 import asyncio
-import operator
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, Page, Stale, Unreachable, Where
 from mainstay_controller.store.sql.file_reader import FileReader, Values
+from mainstay_controller.store.sql.questions import Question
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
 
 T = TypeVar("T")
@@ -196,23 +196,22 @@ class SqlRepository(Generic[T]):
     async def find(
         self, *where: Where, order_by: str = "created", descending: bool = False, limit: int | None = None
     ) -> list[T]:
-        return await self._select(self._query(where, order_by, descending).limit(limit))
+        return await self._select(Question(where, order_by, descending, limit))
 
     async def page(
         self, *where: Where, page: Page, order_by: str = "created", descending: bool = False
     ) -> tuple[list[T], int]:
-        query = self._query(where, order_by, descending)
         if page.size is None:
-            rows = await self._select(query)
+            rows = await self._select(Question(where, order_by, descending))
             return rows, len(rows)
         before = (page.number - 1) * page.size
-        rows = await self._select(query.limit(page.size).offset(before))
+        rows = await self._select(Question(where, order_by, descending, page.size, before))
         is_last = 0 < len(rows) < page.size or not (rows or before)
         return rows, before + len(rows) if is_last else await self.count(*where)
 
     async def count(self, *where: Where) -> int:
-        query = sa.select(sa.func.count()).select_from(self._table).where(*self._conditions(where))
-        [(count,)] = await self._store.rows(query)
+        question = Question(where)
+        [(count,)] = await self._store.rows(question.counting(self._table), question.values())
         return int(count)
 
     async def add(self, record: T) -> T:
@@ -279,48 +278,22 @@ class SqlRepository(Generic[T]):
     async def claim(
         self, *where: Where, owner_id: str, owner_epoch: int, limit: int, order_by: str = "created"
     ) -> list[T]:
-        free = self._query(where, order_by, False).limit(limit).with_for_update(skip_locked=True)
+        free = Question(where, order_by, limit=limit)
+        locking = free.reading(self._table).with_for_update(skip_locked=True)
 
         async def take(connection: AsyncConnection) -> list[T]:
-            rows = (await connection.execute(free)).all()
+            rows = (await connection.execute(locking, free.values())).all()
             if not rows:
                 return []
             mine = {"owner_id": owner_id, "owner_epoch": owner_epoch, "version": self._table.c.version + 1}
             ids = [row.id for row in rows]
             await connection.execute(sa.update(self._table).where(self._table.c.id.in_(ids)).values(**mine))
-            taken = await connection.execute(self._query((Where("id", "in", tuple(ids)),), order_by, False))
+            mine_now = Question((Where("id", "in", tuple(ids)),), order_by)
+            taken = await connection.execute(mine_now.reading(self._table), mine_now.values())
             return [self._mapping.read(row) for row in taken]
 
         return await self._store.written(take)
 
-    async def _select(self, query: sa.Select[Any]) -> list[T]:
-        return [self._mapping.read(row) for row in await self._store.rows(query)]
-
-    def _query(self, where: Sequence[Where], order_by: str, descending: bool) -> sa.Select[Any]:
-        keys = (self._table.c[order_by], self._table.c.id)
-        order = [key.desc() if descending else key.asc() for key in keys]
-        return sa.select(self._table).where(*self._conditions(where)).order_by(*order)
-
-    def _conditions(self, where: Sequence[Where]) -> list[sa.ColumnElement[bool]]:
-        return [self._condition(condition) for condition in where]
-
-    def _condition(self, condition: Where) -> sa.ColumnElement[bool]:
-        if condition.op == "contains_any_case":
-            names = condition.field.split(",")
-            keyword = str(condition.value).lower()
-            return sa.or_(*(sa.func.lower(self._table.c[name]).contains(keyword, autoescape=True) for name in names))
-        return CONDITIONS[condition.op](self._table.c[condition.field], condition.value)
-
-
-CONDITIONS: dict[str, Callable[[sa.Column[Any], Any], sa.ColumnElement[bool]]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "in": lambda column, values: column.in_(values),
-    "not_in": lambda column, values: column.not_in(values),
-    "null": lambda column, _: column.is_(None),
-    "not_null": lambda column, _: column.is_not(None),
-}
+    async def _select(self, question: Question) -> list[T]:
+        rows = await self._store.rows(question.reading(self._table), question.values())
+        return [self._mapping.read(row) for row in rows]
