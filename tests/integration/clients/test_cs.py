@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -58,6 +59,42 @@ def test_a_vm_lives_from_its_deployment_to_its_end(cs: Any, zone: Zone) -> None:
     cs.rebootVirtualMachine(id=vm["id"], fetch_result=True)
     cs.destroyVirtualMachine(id=vm["id"], expunge=True, fetch_result=True)
     assert vm["id"] not in [each["id"] for each in cs.listVirtualMachines(listall=True).get("virtualmachine", [])]
+
+
+def test_a_vm_is_told_what_its_user_wants_it_to_know(cs: Any, zone: Zone) -> None:
+    cs.createSSHKeyPair(name="laptop")
+    cs.createSSHKeyPair(name="desk")
+    data = b64encode(b"#cloud-config\n").decode()
+
+    vm = deploy(cs, zone, "told", userdata=data, keypair="laptop")
+    told = cs.getVirtualMachineUserData(virtualmachineid=vm["id"])["virtualmachineuserdata"]
+    cs.stopVirtualMachine(id=vm["id"], fetch_result=True)
+    reset = cs.resetSSHKeyForVirtualMachine(id=vm["id"], keypairs="laptop,desk", fetch_result=True)["virtualmachine"]
+    again = cs.startVirtualMachine(id=vm["id"], fetch_result=True)["virtualmachine"]
+    with pytest.raises(CloudStackApiException) as plain:
+        deploy(cs, zone, "plain", userdata="#cloud-config")
+    cs.destroyVirtualMachine(id=vm["id"], expunge=True, fetch_result=True)
+
+    assert (told["userdata"], vm["keypairs"]) == (data, "laptop")
+    assert (reset["keypairs"], again["state"]) == ("laptop,desk", "Running")
+    assert plain.value.error["errorcode"] == 431
+    assert "userdata" in plain.value.error["errortext"]
+
+
+def test_an_iso_comes_and_goes_while_the_vm_runs(cs: Any, zone: Zone) -> None:
+    vm = deploy(cs, zone, "reader")
+    [iso] = cs.registerIso(name="rescue", displaytext="rescue", url="file:///images/rescue.iso", zoneid=zone.id)["iso"]
+
+    attached = cs.attachIso(id=iso["id"], virtualmachineid=vm["id"], fetch_result=True)["virtualmachine"]
+    with pytest.raises(CloudStackApiException) as taken:
+        cs.deleteIso(id=iso["id"])
+    detached = cs.detachIso(virtualmachineid=vm["id"], fetch_result=True)["virtualmachine"]
+    cs.deleteIso(id=iso["id"], fetch_result=True)
+    cs.destroyVirtualMachine(id=vm["id"], expunge=True, fetch_result=True)
+
+    assert (attached["state"], attached["isoid"], attached["isoname"]) == ("Running", iso["id"], "rescue")
+    assert taken.value.error["errorcode"] == 536
+    assert "isoid" not in detached
 
 
 def test_what_is_wrong_is_an_exception_that_tells_what(cs: Any, zone: Zone) -> None:

@@ -5,6 +5,7 @@ It keeps each guest's epoch with the copy, as a real one keeps it in the domain'
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from mainstay_agent.driver import DONE, DriverEvent, EventFeed, HostLoad, MigrationStatus, Outcome, failed, refused
 from mainstay_agent.drivers.simulated.copies import Copy, Turn
@@ -52,7 +53,8 @@ class SimulatedDriver:
         return CAPABILITIES
 
     async def hosts(self, deadline_seconds: float) -> tuple[HostFacts, ...]:
-        return tuple(host.facts for host in self._hosts.values())
+        abilities = tuple(sorted(self.capabilities()))
+        return tuple(replace(host.facts, capabilities=abilities) for host in self._hosts.values())
 
     def events(self) -> AsyncIterator[DriverEvent]:
         return self._feed.listen()
