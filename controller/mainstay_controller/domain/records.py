@@ -367,7 +367,7 @@ class Vm:
     nics: tuple[Nic, ...] = ()
     user_data: str = ""
     key_pair: str = ""
-    public_key: str | None = None  # of that pair, as it was when the guest was given it
+    public_key: str | None = None  # of that pair, or a line for each, as they were when the guest was given them
     vnc_password: str = ""  # as releases before 0006 kept it: readable
     vnc_secret: str | None = None  # sealed; who shows it sees the screen
     password: str | None = None  # sealed; until the guest has run with it

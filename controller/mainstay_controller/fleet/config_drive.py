@@ -54,8 +54,9 @@ def _open_stack_metadata(vm: Vm, seed: Seed) -> dict[str, object]:
         "uuid": vm.id,
     }
     if vm.public_key:
-        name = vm.key_pair or "key"
-        facts |= {"keys": [{"type": "ssh", "name": name, "data": vm.public_key}], "public_keys": {name: vm.public_key}}
+        keys = {f"key{number}": key for number, key in enumerate(vm.public_key.splitlines())}
+        facts["public_keys"] = keys
+        facts["keys"] = [{"type": "ssh", "name": name, "data": key} for name, key in keys.items()]
     return facts
 
 

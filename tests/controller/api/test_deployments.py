@@ -99,14 +99,15 @@ async def test_a_data_disk_has_the_size_of_its_offering() -> None:
 async def test_keys_and_groups_are_named() -> None:
     async with an_api() as api:
         ground = await the_ground(api)
-        await api.post("createSSHKeyPair", name="laptop")
+        for name in ("laptop", "desk"):
+            await api.post("createSSHKeyPair", name=name)
         await api.post("createAffinityGroup", name="apart", type="host anti-affinity")
 
-        deployed = await api.post("deployVirtualMachine", **ground, keypairs="laptop", affinitygroupnames="apart")
+        deployed = await api.post("deployVirtualMachine", **ground, keypairs="laptop,desk", affinitygroupnames="apart")
         [vm] = (await api.call("listVirtualMachines", id=deployed.body["id"])).body["virtualmachine"]
         no_key = await api.post("deployVirtualMachine", **ground, keypair="lost")
         no_group = await api.post("deployVirtualMachine", **ground, affinitygroupnames="lost")
 
-    assert (vm["keypairs"], [group["name"] for group in vm["affinitygroup"]]) == ("laptop", ["apart"])
+    assert (vm["keypairs"], [group["name"] for group in vm["affinitygroup"]]) == ("laptop,desk", ["apart"])
     assert complaint(no_key) == (431, "Invalid parameter keypair")
     assert complaint(no_group) == (431, "Invalid parameter affinitygroupnames")

@@ -49,9 +49,17 @@ def test_what_cloud_init_reads() -> None:
 
     about = json.loads(told["openstack/latest/meta_data.json"])
     assert (about["uuid"], about["hostname"], about["availability_zone"]) == ("vm-1", "web", "Zürich")
-    assert about["public_keys"] == {"laptop": "ssh-ed25519 AAAA ann"}
+    assert about["public_keys"] == {"key0": "ssh-ed25519 AAAA ann"}
     assert told["openstack/latest/user_data"] == b"#cloud-config\n"
     assert json.loads(told["openstack/latest/vendor_data.json"]) == {}
+
+
+def test_several_keys_are_told_each_by_itself() -> None:
+    told = files(a_vm(key_pair="laptop,desk", public_key="ssh-ed25519 AAAA\nssh-ed25519 BBBB"))
+
+    about = json.loads(told["openstack/latest/meta_data.json"])
+    assert about["public_keys"] == {"key0": "ssh-ed25519 AAAA", "key1": "ssh-ed25519 BBBB"}
+    assert [key["data"] for key in about["keys"]] == ["ssh-ed25519 AAAA", "ssh-ed25519 BBBB"]
 
 
 def test_its_addresses_need_no_router_to_be_known() -> None:

@@ -56,7 +56,7 @@ async def without_the_ability(here: Here, *numbers: int) -> None:
 
 async def test_a_guest_is_told_its_user_data_and_key_as_it_starts() -> None:
     async with a_cloud() as here:
-        await a_running_vm(here, user_data=DATA, key_pair=PAIR)
+        await a_running_vm(here, user_data=DATA, key_pairs=(PAIR,))
 
         [spec] = told(here.host(1))
 
@@ -85,7 +85,7 @@ async def test_the_host_that_takes_it_after_another_refused_is_told_the_same() -
 async def test_the_target_of_a_migration_is_told_what_the_source_was() -> None:
     async with a_cloud() as here:
         await with_passwords(here)
-        vm = await a_running_vm(here, user_data=DATA, key_pair=PAIR)
+        vm = await a_running_vm(here, user_data=DATA, key_pairs=(PAIR,))
 
         await here.run(await migrate_vm.begin(vm.id, ANN, here.cloud))
 

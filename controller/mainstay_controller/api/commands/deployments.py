@@ -26,14 +26,14 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
-from mainstay_controller.domain.records import Account, KeyPair
+from mainstay_controller.domain.records import Account
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.offerings.disk_offerings import GIB
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.vms import deploy_vm
-from mainstay_controller.operations.vms.key_pairs import key_pair_named
+from mainstay_controller.operations.vms.key_pairs import key_pairs_named
 from mainstay_controller.store.port import eq
 
 
@@ -64,7 +64,7 @@ class DeployVirtualMachine:
     size: Annotated[int | None, "the size of a data disk in GiB, where its offering has none"] = None
     user_data: Annotated[str, "user data, in Base64", Length(32768)] = ""
     key_pair: Annotated[str, "the name of an SSH key pair"] = ""
-    key_pairs: Annotated[tuple[str, ...], "the name of an SSH key pair, as a list of one"] = ()
+    key_pairs: Annotated[tuple[str, ...], "the names of SSH key pairs, where it is to have several"] = ()
     group: Annotated[str, "the group it is shown in"] = ""
     affinity_group_ids: Annotated[tuple[AffinityGroupId, ...], "the IDs of affinity groups"] = ()
     affinity_group_names: Annotated[tuple[str, ...], "the names of affinity groups, instead"] = ()
@@ -99,7 +99,7 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
             data_disk_gib=disk,
             data_disk_offering_id=request.disk_offering_id,
             user_data=request.user_data,
-            key_pair=await _key_pair(request, owner, cloud),
+            key_pairs=await key_pairs_named((request.key_pair, *request.key_pairs), owner, cloud, "keypair"),
             group=request.group,
             affinity_group_ids=await _groups(request, owner, cloud),
             details=request.details or {},
@@ -142,13 +142,6 @@ async def _networks(request: DeployVirtualMachine, caller: Caller, cloud: Cloud)
 
 def _addresses(request: DeployVirtualMachine) -> dict[NetworkId, str]:
     return {NetworkId(each["networkid"]): each["ip"] for each in request.ip_to_network_list if each.get("ip")}
-
-
-async def _key_pair(request: DeployVirtualMachine, owner: Account, cloud: Cloud) -> KeyPair | None:
-    names = {name for name in (request.key_pair, *request.key_pairs) if name}
-    if len(names) > 1:
-        raise InvalidParameter("keypairs", "a virtual machine has one key pair")
-    return await key_pair_named(names.pop(), owner, cloud, "keypair") if names else None
 
 
 async def _groups(request: DeployVirtualMachine, owner: Account, cloud: Cloud) -> tuple[AffinityGroupId, ...]:

@@ -17,10 +17,10 @@ from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.errors import OperationError
+from mainstay_controller.operations.errors import InvalidParameter, OperationError
 from mainstay_controller.operations.storage.volumes import check_stopped
 from mainstay_controller.operations.vms import guest_passwords, restore_vm
-from mainstay_controller.operations.vms.key_pairs import key_pair_named
+from mainstay_controller.operations.vms.key_pairs import key_pairs_named
 from mainstay_controller.operations.vms.migrate_vm import find_target
 from mainstay_controller.operations.vms.resize_vm import resize_vm
 from mainstay_controller.operations.vms.update_vm import VmChanges, update_vm
@@ -52,7 +52,8 @@ class ChangeService:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetSshKey:
     id: Annotated[VmId, "the ID of the virtual machine"]
-    key_pair: Annotated[str, "the name of the SSH key pair"]
+    key_pair: Annotated[str, "the name of the SSH key pair"] = ""
+    key_pairs: Annotated[tuple[str, ...], "the names of SSH key pairs, where it is to have several"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +93,14 @@ async def scale(request: ChangeService, caller: Caller, cloud: Cloud) -> views.V
 
 @instant_job("resetSSHKeyForVirtualMachine", roles=USERS)
 async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> views.VmView:
-    """Gives a virtual machine that is Stopped another SSH key pair."""
+    """Gives a virtual machine that is Stopped other SSH key pairs, which it reads as it starts."""
     vm = await cloud.store.vms.by_id(request.id)
     check_stopped(vm)
     owner = await cloud.store.accounts.by_id(vm.account_id)
-    pair = await key_pair_named(request.key_pair, owner, cloud)
-    changed = await update_vm(vm.id, VmChanges(key_pair=pair), cloud)
+    pairs = await key_pairs_named((request.key_pair, *request.key_pairs), owner, cloud, "keypair")
+    if not pairs:
+        raise InvalidParameter("keypair", "name one by keypair, or several by keypairs")
+    changed = await update_vm(vm.id, VmChanges(key_pairs=pairs), cloud)
     return await one(views.virtual_machines, changed, caller, cloud)
 
 

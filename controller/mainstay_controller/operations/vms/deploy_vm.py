@@ -50,6 +50,7 @@ from mainstay_controller.operations.orders.screen_passwords import fresh_screen_
 from mainstay_controller.operations.storage.make_volumes import format_from, remove_volumes
 from mainstay_controller.operations.storage.upload_volume import IMAGE_TYPE
 from mainstay_controller.operations.vms.guest_passwords import with_password
+from mainstay_controller.operations.vms.key_pairs import given
 from mainstay_controller.operations.vms.start_vm import (
     NotWanted,
     bring_up,
@@ -88,7 +89,7 @@ class NewVm:
     data_disk_gib: int | None = None
     data_disk_offering_id: DiskOfferingId | None = None
     user_data: str = ""
-    key_pair: KeyPair | None = None
+    key_pairs: tuple[KeyPair, ...] = ()
     group: str = ""
     affinity_group_ids: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
@@ -278,12 +279,11 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         cpu_mhz=offering.cpu_mhz,
         memory_mib=offering.memory_mib,
         user_data=in_base64("userdata", new.user_data),
-        key_pair=new.key_pair.name if new.key_pair else "",
-        public_key=new.key_pair.public_key if new.key_pair else None,
         vnc_secret=fresh_screen_password(vm_id, cloud),
         affinity_group_ids=new.affinity_group_ids,
         group=new.group,
         details=dict(new.details),
+        **given(new.key_pairs),
     )
 
 

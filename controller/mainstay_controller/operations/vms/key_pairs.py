@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import md5
+from typing import TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -55,6 +57,23 @@ async def key_pair_named(name: str, owner: Account, cloud: Cloud, field: str = "
     if not found:
         raise InvalidParameter(field, f"there is no key pair {name} in account {owner.name}")
     return found[0]
+
+
+async def key_pairs_named(names: Iterable[str], owner: Account, cloud: Cloud, field: str) -> tuple[KeyPair, ...]:
+    """Each once, in their order; empty names name none."""
+    return tuple([await key_pair_named(name, owner, cloud, field) for name in dict.fromkeys(names) if name])
+
+
+class GivenKeys(TypedDict):
+    """As a VM keeps them: the names as CloudStack tells them, and a line for each key."""
+
+    key_pair: str
+    public_key: str | None
+
+
+def given(pairs: Sequence[KeyPair]) -> GivenKeys:
+    names = ",".join(pair.name for pair in pairs)
+    return {"key_pair": names, "public_key": "\n".join(pair.public_key for pair in pairs) or None}
 
 
 def fingerprint(public_key: str) -> str:

@@ -12,6 +12,7 @@ from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.checks import a_host_label, a_name, in_base64
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
+from mainstay_controller.operations.vms.key_pairs import GivenKeys, given
 from mainstay_controller.operations.vms.vm_jobs import living_vm
 
 OURS = (CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL)
@@ -20,7 +21,7 @@ OURS = (CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmChanges:
-    """None: as it is.  Details replace all of the user's details."""
+    """None, or no key pair: as it is.  Details replace all of the user's details."""
 
     name: str | None = None
     display_name: str | None = None
@@ -28,12 +29,14 @@ class VmChanges:
     ha_enabled: bool | None = None
     user_data: str | None = None
     delete_protection: bool | None = None
-    key_pair: KeyPair | None = None
+    key_pairs: tuple[KeyPair, ...] = ()
     details: Mapping[str, str] | None = None
 
 
 async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
     vm = await living_vm(vm_id, cloud.store)
+    kept = GivenKeys(key_pair=vm.key_pair, public_key=vm.public_key)
+    keys = given(changes.key_pairs) if changes.key_pairs else kept
     changed = replace(
         vm,
         name=vm.name if changes.name is None else a_host_label("name", changes.name),
@@ -42,9 +45,8 @@ async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
         ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
         user_data=vm.user_data if changes.user_data is None else in_base64("userdata", changes.user_data),
         delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
-        key_pair=vm.key_pair if changes.key_pair is None else changes.key_pair.name,
-        public_key=vm.public_key if changes.key_pair is None else changes.key_pair.public_key,
         details=vm.details if changes.details is None else _details(vm, changes.details),
+        **keys,
     )
     if vm.state is not VmState.STOPPED and (changed.name, changed.user_data) != (vm.name, vm.user_data):
         raise ResourceInUse(f"VM {vm.name} is {vm.state}: its name and user data can be changed when it is Stopped")
