@@ -6,7 +6,7 @@ before 3.11.4, which Debian 12 has, lets no bare error (cpython gh-103590)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -17,28 +17,57 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 @asynccontextmanager
 async def background(*works: Work) -> AsyncIterator[None]:
     """Run works beside the block.  They are cancelled when the block ends; one that fails ends the block with its error, raised bare."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work(), name=getattr(work, "__qualname__", repr(work))) for work in works]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-    except ExceptionGroup as many:
-        raise many.exceptions[0] from many
+    async with _group() as group:
+        tasks = [group.create_task(work(), name=getattr(work, "__qualname__", repr(work))) for work in works]
+        try:
+            yield
+        finally:
+            await _ended(tasks)
 
 
 async def all_of(*awaitables: Coroutine[Any, Any, T]) -> list[T]:
     """Run together and return the results in order; the first failure cancels the others and is raised bare."""
     if len(awaitables) <= 1:
         return [await only for only in awaitables]
+    async with _group() as group:
+        tasks = [group.create_task(awaitable) for awaitable in awaitables]
+        await asyncio.wait(tasks)
+    return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def _group() -> AsyncIterator[asyncio.TaskGroup]:
+    """asyncio's, whose first error is raised bare, and never in the place of a cancellation from outside, which would be lost with it.
+
+    The block waits for its tasks itself: of one that fails while a group is being left, Python 3.11 never takes back the cancellation by which
+    it told the parent, and a deadline further out takes itself for a cancellation from then on."""
+    asked = _cancellations()
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(awaitable) for awaitable in awaitables]
+            yield group
     except ExceptionGroup as many:
+        if _cancellations() > asked:
+            raise asyncio.CancelledError from many
         raise many.exceptions[0] from many
-    return [task.result() for task in tasks]
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancelled, and over; whoever is cancelled while he waits hears of it afterwards, and leaves nothing running."""
+    for task in tasks:
+        task.cancel()
+    told: asyncio.CancelledError | None = None
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as cancelled:
+            told = cancelled
+    if told is not None:
+        raise told
 
 
 class Nursery:
@@ -57,11 +86,7 @@ class Nursery:
 
     async def __aexit__(self, *_exc: object) -> None:
         self._open = False
-        children = list(self._children)
-        for child in children:
-            child.cancel()
-        if children:
-            await asyncio.wait(children)
+        await _ended(list(self._children))
 
     def adopt(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         if not self._open:
@@ -70,6 +95,7 @@ class Nursery:
         child = asyncio.get_running_loop().create_task(self._guarded(work, name), name=name)
         self._children.add(child)
         child.add_done_callback(self._children.discard)
+        child.add_done_callback(lambda _child: work.close())  # of a child that was cancelled before it began
         return child
 
     async def _guarded(self, work: Awaitable[None], name: str) -> None:
