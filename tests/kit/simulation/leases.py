@@ -1,7 +1,7 @@
 """The ways of one machine's lease daemon to slots, guests and watchdog, with their faults; and the agent's way to the daemon.
 
 A slot write may be slow, refused, or refused and land all the same within delta; a read may show the pool as it was a while ago.  The daemon may be
-stopped or dead while the agent asks it."""
+stopped or dead while the agent asks it; what only unwinds of it writes, kills and pets nothing more."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ from mainstay_agent.lease.slots import BLANK, OwnerSector, PoisonSector, Slot
 from mainstay_proto.messages import HoldGrant, LeaseProfile, PoolLease, PoolMount, SlotSighting, StopCause
 from mainstay_runtime.errors import DeadlineExceeded, Unavailable
 from tests.kit.simulation.clocks import pause
-from tests.kit.simulation.loop import Process, sim_loop
+from tests.kit.simulation.loop import Process, is_of_the_living, sim_loop
 from tests.kit.simulation.world import HarshHost, HarshWorld
 
 T = TypeVar("T")
 
 ANSWER_SECONDS = 2.0  # as mainstay_agent.lease.client
 SIGHTS_KEPT = 64
+
+
+class ProcessIsDead(OSError):
+    """What is asked for on the way out is never begun."""
 
 
 @dataclass(slots=True)
@@ -92,6 +96,8 @@ class HarshSlots:
     async def _write(self, pool_id: str, land: Callable[[], None]) -> None:
         try:
             await self._reach(pool_id)
+        except ProcessIsDead:
+            raise
         except (OSError, asyncio.CancelledError):
             self._perhaps_later(pool_id, land)
             raise
@@ -108,6 +114,8 @@ class HarshSlots:
 
     async def _reach(self, pool_id: str) -> None:
         host, boot_id = self._host, self._host.boot_id
+        if not is_of_the_living():
+            raise ProcessIsDead
         if slow_seconds := self._trouble().slow_seconds:
             await pause(self._world.chance.uniform(0, 2 * slow_seconds))
         condition = host.storage(pool_id)
@@ -128,7 +136,7 @@ class HarshKiller:
         host, boot_id = self._host, self._host.boot_id
         await pause(self._world.pace.kill_seconds)
         await host.kills_work.wait()
-        if not alive_since(host, boot_id):
+        if not alive_since(host, boot_id) or not is_of_the_living():
             return ()
         for entry in entries:
             copy = host.living(entry.vm_id)
@@ -149,11 +157,12 @@ class HarshWatchdog:
         return "simulated" if self._host.has_watchdog else "none"
 
     def pet(self, timeout_seconds: float) -> None:
-        if self._host.has_watchdog:
+        if self._host.has_watchdog and is_of_the_living():
             self._world.arm_watchdog(self._host, timeout_seconds)
 
     def disarm(self) -> None:
-        self._world.disarm_watchdog(self._host)
+        if is_of_the_living():
+            self._world.disarm_watchdog(self._host)
 
 
 class AreaOverSocket:
