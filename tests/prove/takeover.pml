@@ -14,10 +14,12 @@
  *                                                        LASTING_AUTHORITY  a lapse leaves standing authority
  *                                                        RESURRECTION       an acknowledgement prolongs a lease that is ending
  *   WORD        what a word that it is gone waits for    HASTY_GONE         a start in flight counts as gone when no process is seen
- *                                                        UNANSWERED         that word waits for no answer of storage
+ *   HEARD       how soon a boot or an Off is believed    UNANSWERED         that word waits for no answer of storage
  *                                                        EARLY_ANSWER       or for one to a write begun within delta of the end
+ *                                                        UNSEEN             a boot or an Off is believed though nobody saw the pool move since
  *
- * With GONE the pool may stand still for all: nothing is read or lands, what is held back is let go when it moves; and A may give its word.
+ * With GONE or OFF the pool may stand still for all: nothing is read or lands, what is held back is let go when it moves.  With GONE A may give its
+ * word; with OFF it is heard that its host has booted, or is off.
  */
 
 #ifndef V
@@ -43,6 +45,10 @@
 
 #ifndef WORD
 #define WORD (DELTA + 1)
+#endif
+
+#ifndef HEARD
+#define HEARD (DELTA + 1)
 #endif
 
 #define NONE 0
@@ -108,6 +114,12 @@ bool since = false;    /* the renewal on its way was begun long enough after it 
 bool answered = false; /* such a one is acknowledged */
 bool gone = false;     /* A's word is given */
 
+/* what is heard of a host that died */
+bool died = false;
+byte dead_for = 0;
+bool heard = false;    /* that it died, HEARD ago or longer */
+bool seen = false;     /* since then somebody's write was begun and acknowledged */
+
 /* A renewal begun now will tell of the guest's last write. */
 #ifdef EARLY_ANSWER
 #define ANSWERS (guest == NONE)
@@ -149,6 +161,9 @@ inline host_dies() {
   up = false; armed = false; dog = 0; entry = false; confirmed = false; authority = false; condemned = false; poisoned = false;
   held = false; fresh = false; stored = 0; granted = 0; draining = 0; asked = false; grant = false; asking = 0;
   ended = 0; since = false; answered = false
+#ifdef OFF
+  ; died = true
+#endif
 }
 
 #define COUNT_DOWN(x) if :: x > 0 -> x-- :: else fi
@@ -166,6 +181,9 @@ inline tick() {
   fi;
   if :: up && armed -> dog-- :: else fi;
   if :: !still -> COUNT_DOWN(late) :: else fi; COUNT_DOWN(outstanding);
+#ifdef OFF
+  if :: died && dead_for < HEARD -> dead_for++ :: else fi;
+#endif
   if :: window && unchanged < T_DEAD -> unchanged++ :: else fi
 }
 
@@ -266,10 +284,27 @@ active proctype world() {
 #endif
        fi; ripe = false; timely = false; differs = false; stale = false }
 
-#ifdef GONE
-  /* --- the pool stands still, and moves; A gives its word that its guest is gone, and starts it under this epoch no more --- */
+#if defined(GONE) || defined(OFF)
+  /* --- the pool stands still, and moves --- */
   :: d_step { !still && !b_runs -> still = true }
   :: d_step { still -> still = false; late = 0 }
+#endif
+
+#ifdef OFF
+  /* --- it is heard that A's host is off, or has booted; somebody sees the pool move since --- */
+  :: d_step { dead_for == HEARD && !heard && !b_runs -> heard = true }
+  :: d_step { heard && !seen && !still && !b_runs -> seen = true }
+#ifdef UNSEEN
+#define SETTLED heard
+#else
+#define SETTLED (heard && seen)
+#endif
+#else
+#define SETTLED false
+#endif
+
+#ifdef GONE
+  /* --- A gives its word that its guest is gone, and starts it under this epoch no more --- */
   :: d_step { up && guest == NONE && !entry && ended == WORD && !gone && !b_runs ->
 #ifndef UNANSWERED
        if :: answered -> gone = true; order = false; authority = false :: else fi
@@ -295,9 +330,9 @@ active proctype world() {
 #endif
 
   /* --- the takeover: epoch 2 by compare-and-set, once --- */
-  :: d_step { !b_runs && ((dead && outstanding == 0) || released || gone) -> b_runs = true;
+  :: d_step { !b_runs && ((dead && outstanding == 0) || released || gone || SETTLED) -> b_runs = true;
        assert(guest != RUNS && late == 0);
        scan = 0; window = false; unchanged = 0; ripe = false; timely = false; differs = false; stale = false; moved = false;   /* all said */
-       dead = false; released = false; gone = false; outstanding = 0; poison = 0 }
+       dead = false; released = false; gone = false; heard = false; seen = false; outstanding = 0; poison = 0 }
   od
 }

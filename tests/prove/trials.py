@@ -68,6 +68,7 @@ FAULTS = (
     ("an acknowledgement prolongs a lease that is ending", "RESURRECTION"),
     ("a start in flight counts as gone", "HASTY_GONE"),
 )
+OFF_GRID = (Ticks(), Ticks(DELTA=2))
 GONE_FAULTS = (
     ("a host's word waits for no answer of storage", "UNANSWERED"),
     ("a host's word waits for a write begun within delta of the end", "EARLY_ANSWER"),
@@ -92,6 +93,18 @@ def spin_trials() -> Iterator[SpinTrial]:
         yield SpinTrial(name=f"sound with a host's own word: {ticks}", must_break=False, ticks=ticks, defines=("GONE",))
         less = f"WORD={ticks.DELTA}"
         yield SpinTrial(name=f"a host's word - 1 tick: {ticks}", must_break=True, ticks=ticks, defines=("GONE", less))
+    for ticks in OFF_GRID:
+        yield SpinTrial(name=f"sound with a host that is off: {ticks}", must_break=False, ticks=ticks, defines=("OFF",))
+        less = f"HEARD={ticks.DELTA}"
+        yield SpinTrial(
+            name=f"a host that is off - 1 tick: {ticks}", must_break=True, ticks=ticks, defines=("OFF", less)
+        )
+    yield SpinTrial(
+        name="a host that is off is believed though nobody saw its pool move since",
+        must_break=True,
+        ticks=Ticks(),
+        defines=("OFF", "UNSEEN"),
+    )
     for name, define in GONE_FAULTS:
         yield SpinTrial(name=name, must_break=True, ticks=Ticks(), defines=("GONE", define))
     for name, define in FAULTS:

@@ -202,6 +202,20 @@ def a_host_dies_while_the_pool_stands_still(scene: Scene) -> Iterator[Happening]
     yield struck(faults.host_reset, after(scene, 2, 8))
 
 
+def a_host_dies_just_before_the_pool_stands_still(scene: Scene) -> Iterator[Happening]:
+    """It boots, and is heard, while the pool still keeps what its guests wrote last, and others may still be told to start them."""
+    yield struck(faults.host_reset, scene)
+    yield struck(faults.pool_stands_still, after(scene, 0.02, 1.2), 11, 16)
+
+
+def the_way_is_gone_as_a_guest_ends(scene: Scene) -> Iterator[Happening]:
+    """For so short a time that no renewal is late."""
+    for host in scene.chance.sample(scene.hosts, 3):
+        there = after(about(scene, host), 0, 10)
+        yield struck(faults.pool_hangs, there, 0.8, 1.6)
+        yield struck(faults.outsider_destroys, after(there, 0.2, 0.7))
+
+
 def cut_off_while_reads_are_frozen(scene: Scene) -> Iterator[Happening]:
     """Whoever looks sees nobody renew, himself included."""
     yield struck(faults.slot_reads_freeze_for_all, scene, 30, 40)
@@ -215,23 +229,33 @@ def agents_stop_as_starts_are_ordered(scene: Scene) -> Iterator[Happening]:
     """A host boots, and its guests are due; those who are told to start them hear it much later."""
     host = scene.host()
     yield struck(faults.host_reset, about(scene, host))
-    for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 18, 26)
+    for other in _most_others(scene, host):
+        yield struck(faults.agent_stopped, _as_starts_are_ordered(scene, other), 18, 26)
+
+
+def _most_others(scene: Scene, host: str) -> list[str]:
+    """Somebody is left who sees the pool move."""
+    return scene.chance.sample(others(scene, host), HOSTS - 2)
+
+
+def _as_starts_are_ordered(scene: Scene, host: str) -> Scene:
+    """After a reset: its agent is heard 8 s later, and its guests are due with somebody's next renewal."""
+    return after(about(scene, host), 7, 10)
 
 
 def the_controller_dies_as_starts_are_ordered(scene: Scene) -> Iterator[Happening]:
     """The next one finds nobody in session who could say what became of the orders."""
     yield from agents_stop_as_starts_are_ordered(scene)
-    yield struck(faults.controller_killed, after(scene, 8.6, 12))
+    yield struck(faults.controller_killed, after(scene, 9.6, 13))
 
 
 def told_to_start_and_then_without_storage(scene: Scene) -> Iterator[Happening]:
     """A start order lies in an agent's post until the lease it was given under is over, and the guest runs elsewhere."""
     host = scene.host()
     yield struck(faults.host_reset, about(scene, host))
-    for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 36, 40)
-        yield struck(faults.pool_hangs, after(about(scene, other), 9.5, 11), 18, 21)
+    for other in _most_others(scene, host):
+        yield struck(faults.agent_stopped, _as_starts_are_ordered(scene, other), 36, 40)
+        yield struck(faults.pool_hangs, after(about(scene, other), 11.5, 13), 18, 21)
 
 
 def stopped_while_their_start_is_in_the_post(scene: Scene) -> Iterator[Happening]:
@@ -239,10 +263,10 @@ def stopped_while_their_start_is_in_the_post(scene: Scene) -> Iterator[Happening
     host = scene.host()
     there = about(scene, host)
     yield struck(faults.host_reset, there)
-    for other in others(scene, host):
-        yield struck(faults.agent_stopped, after(about(scene, other), 5.3, 8.3), 18, 26)
+    for other in _most_others(scene, host):
+        yield struck(faults.agent_stopped, _as_starts_are_ordered(scene, other), 18, 26)
     for vm in there.vms:
-        yield struck(users.stops, after(replace(there, vms=(vm,)), 9, 15))
+        yield struck(users.stops, after(replace(there, vms=(vm,)), 11, 17))
 
 
 def users_stop_what_cannot_be_reached(scene: Scene) -> Iterator[Happening]:
@@ -373,6 +397,8 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=held_then_cut_off),
         Chord(draw=held_then_cut_off_as_the_controller_dies, controllers=(1,)),
         Chord(draw=a_host_dies_while_the_pool_stands_still),
+        Chord(draw=a_host_dies_just_before_the_pool_stands_still, profiles=("standard",)),
+        Chord(draw=the_way_is_gone_as_a_guest_ends, profiles=("fast", "standard")),
         Chord(draw=cut_off_while_reads_are_frozen),
         Chord(draw=agents_stop_as_starts_are_ordered),
         Chord(draw=the_controller_dies_as_starts_are_ordered, controllers=(1,)),

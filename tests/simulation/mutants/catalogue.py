@@ -13,7 +13,7 @@ from mainstay_agent.lease.ledger import Ledger
 from mainstay_agent.lease.observer import Observer
 from mainstay_agent.lease.tenure import Claim, Tenure
 from mainstay_controller.domain import jobs as job_rules
-from mainstay_controller.domain.ha import case, victims
+from mainstay_controller.domain.ha import case, settling, victims
 from mainstay_controller.domain.ha.evidence import Power
 from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
 from mainstay_controller.domain.ha.suspicion import Attention
@@ -198,6 +198,24 @@ def an_early_answer_is_enough(plant: Planter) -> None:
         return charge.clock.monotonic() >= moment and await ships(early, charge, vm_id)
 
     plant.put(last_writes, "_answered_since", answered_since)
+
+
+def a_calm_pool_has_nothing_on_its_way(plant: Planter) -> None:
+    """So that the word comes with the next renewal where the last one is not late."""
+    ships = last_writes._answered_since
+
+    async def answered_since(moment: float, charge: Any, vm_id: str) -> bool:
+        profile = charge.book.pools.profile
+        leases = await charge.area.leases()
+        is_calm = all(lease.age_seconds <= 2 * profile.renew_seconds + profile.poll_seconds for lease in leases)
+        return await ships(moment - (profile.late_io_seconds if is_calm else 0.0), charge, vm_id)
+
+    plant.put(last_writes, "_answered_since", answered_since)
+
+
+def what_is_gone_has_written(plant: Planter) -> None:
+    """Whatever shows that a copy is gone shows that its writes have landed."""
+    plant.put(settling, "speaks_of", lambda proof, pool_id: True)
 
 
 def gone_before_its_writes(plant: Planter) -> None:
@@ -434,7 +452,7 @@ CATALOGUE = {
         (renewals_stop, "cut_off_for_seconds"),
         (the_ledger_dies_with_its_process, "cut_off_and_its_processes_die"),
         (authority_outlives_a_lapse, "agent_stopped_while_its_pool_hangs"),
-        (started_without_a_lease, "a_host_dies_while_the_pool_stands_still"),
+        (started_without_a_lease, "told_to_start_and_then_without_storage"),
         (a_hold_lets_guests_begin, "a_host_dies_while_the_pool_stands_still"),
         (a_hold_counts_from_its_answer, "held_then_cut_off"),
         (a_start_in_flight_is_nothing, "a_crash_then_a_daemon_that_hangs"),
@@ -453,7 +471,9 @@ CATALOGUE = {
         (any_move_of_a_slot_is_a_boot, "cut_off_for_seconds"),
         (given_up_whoever_wrote_it, "cut_off_for_seconds"),
         (an_early_answer_is_enough, "the_pool_stands_still_soon_after_a_guest_ended"),
+        (a_calm_pool_has_nothing_on_its_way, "the_way_is_gone_as_a_guest_ends"),
         (gone_before_its_writes, "pool_hangs_for_some"),
+        (what_is_gone_has_written, "a_host_dies_just_before_the_pool_stands_still"),
         (a_guest_told_to_stop_is_gone, "users_stop_what_cannot_be_reached"),
         (every_boot_is_over, "users_stop_what_cannot_be_reached"),
         (proofs_are_not_kept, "pool_hangs_for_some"),
