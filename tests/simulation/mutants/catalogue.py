@@ -89,10 +89,6 @@ def started_without_a_lease(plant: Planter) -> None:
     plant.put(Keeper, "_refusal", lambda self, pools, generations, now: None)
 
 
-def a_hold_lets_guests_begin(plant: Planter) -> None:
-    plant.put(Tenure, "answers", lambda self, profile, now: True)
-
-
 def a_hold_counts_from_its_answer(plant: Planter) -> None:
     ships = Tenure.granted
 
@@ -453,7 +449,6 @@ CATALOGUE = {
         (the_ledger_dies_with_its_process, "cut_off_and_its_processes_die"),
         (authority_outlives_a_lapse, "agent_stopped_while_its_pool_hangs"),
         (started_without_a_lease, "told_to_start_and_then_without_storage"),
-        (a_hold_lets_guests_begin, "a_host_dies_while_the_pool_stands_still"),
         (a_hold_counts_from_its_answer, "held_then_cut_off"),
         (a_start_in_flight_is_nothing, "a_crash_then_a_daemon_that_hangs"),
         (every_witness_is_sound, "cut_off_while_reads_are_frozen"),
