@@ -173,6 +173,8 @@ async def test_a_guest_that_has_run_before_runs_rather_without_than_not_at_all()
         await here.run(await start(here, await here.vm(vm.id)))
 
         assert (await here.vm(vm.id)).state is VmState.RUNNING
+        told_last = max(await here.cloud.store.events.find(), key=lambda event: event.created)
+        assert (told_last.level, "without its config drive" in told_last.description) == ("WARN", True)
 
 
 @pytest.mark.parametrize(

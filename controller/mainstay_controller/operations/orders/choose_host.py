@@ -134,6 +134,13 @@ def abilities_for(vm: Vm, purpose: Purpose, zone: ZoneView) -> frozenset[str]:
     return frozenset({CONFIG_DRIVE}) if has_one or purpose is Purpose.DEPLOY else frozenset()
 
 
+def what_it_lacks(vm: Vm, host: Host) -> str:
+    """To be said of a guest that is started there; empty: nothing."""
+    if not vm.wants_config_drive or CONFIG_DRIVE in host.capabilities:
+        return ""
+    return ", without its config drive: the host's agent cannot make one"
+
+
 def choose(zone: ZoneView, request: Request, cloud: Cloud) -> Placed:
     """Raises InsufficientCapacity, which names every host."""
     placement = plan(zone.snapshot, [request], cloud.rng)[request.vm_id]

@@ -19,7 +19,7 @@ from mainstay_controller.domain.states import DecisionOutcome
 from mainstay_controller.operations.change_state import VmChange, change_vms
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType
-from mainstay_controller.operations.orders.choose_host import Wish, ZoneView, look_at_zone, request_for
+from mainstay_controller.operations.orders.choose_host import Wish, ZoneView, look_at_zone, request_for, what_it_lacks
 from mainstay_controller.operations.orders.decision_record import (
     OPEN,
     Turn,
@@ -233,8 +233,9 @@ def _raising(chosen: Chosen) -> VmChange:
 
 def _ordered(chosen: Chosen, vm: Vm, cloud: Cloud) -> Decision:
     turn, host = chosen.turn, chosen.host
+    said = f"epoch {vm.epoch} on {host.name}{what_it_lacks(vm, host)}"
     return replace(
-        with_phase(turn.decision, phase("ordered", turn, cloud, f"epoch {vm.epoch} on {host.name}", host.id)),
+        with_phase(turn.decision, phase("ordered", turn, cloud, said, host.id)),
         target_host_id=host.id,
         epoch=vm.epoch,
         alternatives=in_facts(chosen.placed.alternatives),

@@ -29,6 +29,7 @@ from mainstay_controller.operations.orders.choose_host import (
     pool_reached_by,
     pools_for,
     request_for,
+    what_it_lacks,
 )
 from mainstay_controller.operations.orders.decision_record import alert_key
 from mainstay_controller.operations.orders.start_orders import order_start, pools_of, raise_epoch, taken_off
@@ -74,7 +75,10 @@ async def work(run: JobRun) -> Vm:
         await tell_end(EVENT, f"VM {vm.name} is not started: {error}", vm, run, run.cloud.store, level=Level.ERROR)
         raise
     await run.cloud.journal.resolve(run.cloud.store, alert_key(vm))
-    await tell_end(EVENT, f"VM {vm.name} is started", vm, run, run.cloud.store)
+    host = await run.cloud.store.hosts.get(vm.host_id) if vm.host_id else None
+    lacks = what_it_lacks(vm, host) if host else ""
+    level = Level.WARN if lacks else Level.INFO
+    await tell_end(EVENT, f"VM {vm.name} is started{lacks}", vm, run, run.cloud.store, level=level)
     return vm
 
 
