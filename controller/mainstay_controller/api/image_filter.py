@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from mainstay_controller.api.access import Caller
-from mainstay_controller.domain.ids import ZoneId
+from mainstay_controller.api.access import ALL_PROJECTS, Caller, owner_named
+from mainstay_controller.api.listing import TaggedListing
+from mainstay_controller.domain.ids import DomainId, ProjectId, ZoneId
+from mainstay_controller.domain.records import Account
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.store.port import LIVE, Where, any_of, eq, ne, none_of
@@ -24,9 +28,28 @@ class ImageFilter(StrEnum):
     ALL = "all"
 
 
-async def images_meant(wanted: ImageFilter, zone_id: ZoneId | None, caller: Caller, cloud: Cloud) -> list[Where]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageListing(TaggedListing):
+    """What lists of templates and of ISOs take beside the filter."""
+
+    zone_id: Annotated[ZoneId | None, "only what is in this zone or in all zones"] = None
+    account: Annotated[str | None, "whose they are, where the filter asks for that; with domainid, of that domain"] = (
+        None
+    )
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    project_id: Annotated[str | None, "a project's instead; -1: as if it were not said"] = None
+    list_all: Annotated[bool, "taken for all, by administrators"] = False
+
+
+async def images_meant(wanted: ImageFilter, request: ImageListing, caller: Caller, cloud: Cloud) -> list[Where]:
     within_reach = [] if caller.sees_everything else [await _usable_by(caller, cloud)]
-    return [*within_reach, *_of_filter(wanted, caller), *await _of_zone(zone_id, cloud)]
+    mine = _of_filter(wanted, await _owner(request, caller, cloud), caller)
+    return [*within_reach, *mine, *await _of_zone(request.zone_id, cloud)]
+
+
+async def _owner(request: ImageListing, caller: Caller, cloud: Cloud) -> Account:
+    project = None if request.project_id in (None, ALL_PROJECTS) else ProjectId(str(request.project_id))
+    return await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=project)
 
 
 async def _usable_by(caller: Caller, cloud: Cloud) -> Where:
@@ -36,16 +59,16 @@ async def _usable_by(caller: Caller, cloud: Cloud) -> Where:
     return any_of("id", sorted({template.id for template in (*public, *own)}))
 
 
-def _of_filter(wanted: ImageFilter, caller: Caller) -> list[Where]:
+def _of_filter(wanted: ImageFilter, owner: Account, caller: Caller) -> list[Where]:
     match wanted:
         case ImageFilter.FEATURED:
             return [eq("is_public", True), eq("is_featured", True)]
         case ImageFilter.COMMUNITY:
             return [eq("is_public", True), eq("is_featured", False)]
         case ImageFilter.SELF | ImageFilter.SELF_EXECUTABLE:
-            return [eq("account_id", caller.account.id)]
+            return [eq("account_id", owner.id)]
         case ImageFilter.SHARED | ImageFilter.SHARED_EXECUTABLE:
-            return [eq("is_public", False), eq("account_id", caller.account.id)]
+            return [eq("is_public", False), eq("account_id", owner.id)]
         case ImageFilter.ALL if not caller.sees_everything:
             raise InvalidParameter("filter", "only root administrators may list all of them")
     return []

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from mainstay_controller.api.access import Caller, visible
 from mainstay_controller.api.answers import Rows, Worked
-from mainstay_controller.api.parameters import Parameter, parameters_of
+from mainstay_controller.api.parameters import NothingHas, Parameter, parameters_of
 from mainstay_controller.api.registry import SINCE, AnswerKind, Handled, summary_of
 from mainstay_controller.api.views import View, class_shown_by
 from mainstay_controller.domain.ids import DomainId
@@ -36,14 +36,18 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopedListing(Listing):
+class TaggedListing(Listing):
+    tags: Annotated[tuple[dict[str, str], ...], "list only what has these tags: tags[0].key, tags[0].value"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopedListing(TaggedListing):
     """What a list of owned things takes as well."""
 
     account: Annotated[str | None, "list resources of this account; with domainid, of that domain"] = None
     domain_id: Annotated[DomainId | None, "list only resources of this domain"] = None
     is_recursive: Annotated[bool, "with domainid: also those of its subdomains"] = False
     list_all: Annotated[bool, "list everything the caller may see, not only what their account owns"] = False
-    tags: Annotated[tuple[dict[str, str], ...], "list only what has these tags: tags[0].key, tags[0].value"] = ()
     project_id: Annotated[str | None, "list what belongs to this project; -1: as if it were not said"] = None
 
 
@@ -78,7 +82,9 @@ def filters_of(request: object, parameters: Sequence[Parameter]) -> list[Where]:
     conditions = []
     for parameter in parameters:
         value = getattr(request, parameter.field)
-        if parameter.filter is not None and value is not None:
+        if isinstance(parameter.filter, NothingHas):
+            conditions += [any_of("id", ())] if value else []
+        elif parameter.filter is not None and value is not None:
             field = parameter.filter.field or parameter.field
             conditions.append(any_of(field, value) if isinstance(value, tuple) else eq(field, value))
     return conditions
@@ -113,8 +119,8 @@ def listing(
             conditions += (
                 own if shared is None else await _own_or(own, await shared(caller, cloud.store), rows(cloud.store))
             )
-            for tag in asked.tags:
-                conditions.append(await _tagged(tag, cloud.store))
+        if isinstance(asked, TaggedListing):
+            conditions += [await _tagged(tag, cloud.store) for tag in asked.tags]
         if asked.keyword:
             conditions.append(contains(keyword, asked.keyword))
         if where is not None:

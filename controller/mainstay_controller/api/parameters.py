@@ -87,6 +87,11 @@ class Filter:
     field: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class NothingHas(Filter):
+    """A parameter that selects by what nothing in this cloud has - a VPC, a backup - so that who says it is not shown everything instead."""
+
+
 class Shape(StrEnum):
     SCALAR = "scalar"
     LIST = "list"

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mainstay_controller.domain.ids import AffinityGroupId, IpAddressId, NetworkId, VmId, VolumeId, ZoneId
+from mainstay_controller.domain.ids import (
+    AffinityGroupId,
+    IpAddressId,
+    NetworkId,
+    OfferingId,
+    TemplateId,
+    VmId,
+    VolumeId,
+    ZoneId,
+)
 from mainstay_controller.domain.records import IpAddress, Volume
-from tests.controller.api.test_hosts_isos_and_system_vms import a_vm
+from mainstay_controller.store.port import eq
+from tests.controller.api.test_hosts_isos_and_system_vms import a_vm, an_iso
+from tests.controller.api.test_people import PERSON
 from tests.controller.api.test_places import a_zone
 from tests.kit.api import ApiClient, an_api
 from tests.kit.virtual_time import BEGINNING
@@ -67,6 +78,67 @@ async def test_machines_are_found_by_network_storage_and_group() -> None:
         assert await found(api, networkid=network["id"]) == ["web"]
         assert await found(api, affinitygroupid=group) == ["web"]
         assert await found(api) == ["other", "web"]
+
+
+async def test_who_asks_for_what_nothing_has_is_not_shown_everything() -> None:
+    async with an_api() as api:
+        await vms(api, "web")
+
+        by_vpc, by_backup = await found(api, vpcid="v"), await found(api, backupofferingid="b")
+        leased, any_lease = await found(api, leased="true"), await found(api, leased="false")
+        for_vpcs = await api.call("listNetworkOfferings", forvpc="true")
+        for_others = await api.call("listNetworkOfferings", forvpc="false")
+
+    assert (by_vpc, by_backup, leased, any_lease) == ([], [], [], ["web"])
+    assert (for_vpcs.body, for_others.body["count"] > 0) == ({}, True)
+
+
+async def test_offerings_of_other_zones_are_not_offered_in_this_one() -> None:
+    async with an_api() as api:
+        zone = await vms(api, "web")
+        size = {"displaytext": "s", "cpunumber": "1", "cpuspeed": "500", "memory": "64"}
+        here = (await api.post("createServiceOffering", name="here", **size, zoneid=zone)).body["serviceoffering"]
+        await api.cloud.store.service_offerings.swap(
+            offering := await api.cloud.store.service_offerings.by_id(here["id"]),
+            replace(offering, zone_ids=("another",)),
+        )
+        disk = (await api.post("createDiskOffering", name="d", displaytext="d", disksize="1", zoneid=zone)).body
+        web = await api.cloud.store.vms.by_id("web")
+        await api.cloud.store.vms.swap(web, replace(web, service_offering_id=OfferingId(here["id"])))
+
+        everywhere = await names_of(api, "listServiceOfferings", "serviceoffering")
+        in_zone = await names_of(api, "listServiceOfferings", "serviceoffering", zoneid=zone)
+        for_vm = await names_of(api, "listServiceOfferings", "serviceoffering", virtualmachineid="web")
+        disks = await names_of(api, "listDiskOfferings", "diskoffering", zoneid=zone)
+
+    assert everywhere - in_zone == everywhere - for_vm == {"here"}
+    assert disk["diskoffering"]["name"] in disks
+
+
+async def test_an_administrator_lists_the_templates_of_an_account_and_those_with_a_tag() -> None:
+    async with an_api() as api:
+        zone, store = await vms(api), api.cloud.store
+        await api.post("createAccount", username="ann", accounttype="0", **PERSON)
+        [ann] = await store.accounts.find(eq("name", "ann"))
+        for name, account in (("hers", ann.id), ("mine", None)):
+            image = replace(an_iso(zone), id=TemplateId(name), name=name, is_iso=False, is_public=False)
+            await store.templates.add(replace(image, account_id=account or image.account_id))
+        await api.post(
+            "createTags", resourceids="mine", resourcetype="Template", **{"tags[0].key": "os", "tags[0].value": "linux"}
+        )
+
+        async def listed(**filters: str) -> set[str]:
+            return await names_of(api, "listTemplates", "template", **filters)
+
+        hers, own = await listed(templatefilter="self", account="ann"), await listed(templatefilter="self")
+        tagged = await listed(templatefilter="all", **{"tags[0].key": "os"})
+
+    assert (hers, own, tagged) == ({"hers"}, {"mine"}, {"mine"})
+
+
+async def names_of(api: ApiClient, command: str, key: str, **filters: str) -> set[str]:
+    listed = await api.call(command, **filters)
+    return {each["name"] for each in listed.body.get(key, [])}
 
 
 async def test_a_row_says_which_job_works_on_it() -> None:

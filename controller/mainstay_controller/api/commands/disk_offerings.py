@@ -8,6 +8,7 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.offered import offered_in
 from mainstay_controller.api.parameters import Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
@@ -15,6 +16,7 @@ from mainstay_controller.api.views import volumes as views
 from mainstay_controller.domain.ids import DiskOfferingId, DomainId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.offerings import disk_offerings
+from mainstay_controller.store.port import LIVE, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,13 @@ class ListDiskOfferings(Listing):
     name: Annotated[str | None, "the name of the disk offering", Filter()] = None
     storage_type: Annotated[str | None, "shared or local", Filter()] = None
     state: Annotated[str | None, "Active or Inactive", Filter()] = None
+    zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
+
+
+async def _where_offered(request: ListDiskOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
+    if request.zone_id is None:
+        return []
+    return [offered_in(request.zone_id, await cloud.store.disk_offerings.find(LIVE))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,7 @@ list_disk_offerings = listing(
     view=views.disk_offerings,
     roles=EVERYBODY,
     keyword=("name", "display_text"),
+    where=_where_offered,
 )
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller
 from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
-from mainstay_controller.api.image_filter import ImageFilter, images_meant
+from mainstay_controller.api.image_filter import ImageFilter, ImageListing, images_meant
 from mainstay_controller.api.instant import instant_job
-from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.listing import listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import isos as views
@@ -26,7 +26,7 @@ from mainstay_controller.store.port import LIVE, Where, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListIsos(Listing):
+class ListIsos(ImageListing):
     """Lists ISOs."""
 
     iso_filter: Annotated[ImageFilter, "whose: featured, community, self, selfexecutable, executable or all"] = (
@@ -38,12 +38,10 @@ class ListIsos(Listing):
     is_public: Annotated[bool | None, "whether everybody may use it", Filter()] = None
     is_ready: Annotated[bool | None, "whether its image can be used", Filter()] = None
     hypervisor: Annotated[str | None, "the hypervisor", Filter()] = None
-    zone_id: Annotated[ZoneId | None, "only ISOs of this zone or of all zones"] = None
-    list_all: Annotated[bool, "taken for all, by administrators"] = False
 
 
 async def _whose(request: ListIsos, caller: Caller, cloud: Cloud) -> list[Where]:
-    return await images_meant(request.iso_filter, request.zone_id, caller, cloud)
+    return await images_meant(request.iso_filter, request, caller, cloud)
 
 
 list_isos = listing(

@@ -9,7 +9,7 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
@@ -32,6 +32,7 @@ class ListNetworkOfferings(Listing):
     is_default: Annotated[bool | None, "whether it was there from the beginning", Filter()] = None
     specify_vlan: Annotated[bool | None, "whether the VLAN is said", Filter()] = None
     specify_ip_ranges: Annotated[bool | None, "whether ranges are said", Filter()] = None
+    for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

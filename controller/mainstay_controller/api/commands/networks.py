@@ -9,7 +9,7 @@ from mainstay_controller.api.access import EVERYBODY, USERS, Caller, is_within, 
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
@@ -33,6 +33,8 @@ class ListNetworks(ScopedListing):
     network_offering_id: Annotated[NetworkOfferingId | None, "the ID of the offering", Filter("offering_id")] = None
     is_system: Annotated[bool | None, "whether it is the system's", Filter()] = None
     vlan: Annotated[str | None, "the VLAN", Filter()] = None
+    vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
+    for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ADMINS, EVERYBODY, Caller
 from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.serving_machines import Noun, ResizeMachine, verbs_of
 from mainstay_controller.api.views import system_vms as views
@@ -45,6 +45,8 @@ class ListRouters(ScopedListing):
     cluster_id: Annotated[ClusterId | None, "only routers of this cluster", Filter()] = None
     host_id: Annotated[HostId | None, "only routers on this host", Filter()] = None
     network_id: Annotated[NetworkId | None, "only routers of this network"] = None
+    vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
+    for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

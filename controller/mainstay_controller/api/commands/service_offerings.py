@@ -8,13 +8,15 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.offered import offered_in
 from mainstay_controller.api.parameters import Between, Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import offerings as views
 from mainstay_controller.api.views import one
-from mainstay_controller.domain.ids import DomainId, OfferingId, ZoneId
+from mainstay_controller.domain.ids import DomainId, OfferingId, VmId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.offerings import create_service_offering, update_offering
+from mainstay_controller.store.port import LIVE, Where, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,18 @@ class ListServiceOfferings(Listing):
     memory: Annotated[int | None, "the memory in MiB", Filter("memory_mib")] = None
     storage_type: Annotated[str | None, "shared or local", Filter()] = None
     state: Annotated[str | None, "Active or Inactive", Filter()] = None
+    zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
+    virtual_machine_id: Annotated[VmId | None, "only those that this virtual machine could be changed to"] = None
+
+
+async def _where_offered(request: ListServiceOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions: list[Where] = []
+    if request.zone_id is not None:
+        conditions.append(offered_in(request.zone_id, await cloud.store.service_offerings.find(LIVE)))
+    if request.virtual_machine_id is not None:
+        vm = await cloud.store.vms.by_id(request.virtual_machine_id)
+        conditions.append(ne("id", vm.service_offering_id))
+    return conditions
 
 
 list_service_offerings = listing(
@@ -39,6 +53,7 @@ list_service_offerings = listing(
     view=views.service_offerings,
     roles=EVERYBODY,
     keyword=("name", "display_text"),
+    where=_where_offered,
 )
 
 

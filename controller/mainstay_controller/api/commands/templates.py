@@ -7,9 +7,9 @@ from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller
 from mainstay_controller.api.answers import Rows, Success, rows_of
-from mainstay_controller.api.image_filter import ImageFilter, images_meant
+from mainstay_controller.api.image_filter import ImageFilter, ImageListing, images_meant
 from mainstay_controller.api.instant import instant_job
-from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.listing import listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
@@ -24,7 +24,7 @@ from mainstay_controller.store.port import LIVE, Where, eq, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListTemplates(Listing):
+class ListTemplates(ImageListing):
     """Lists templates."""
 
     template_filter: Annotated[ImageFilter, "whose: featured, community, self, selfexecutable, executable or all"]
@@ -32,13 +32,11 @@ class ListTemplates(Listing):
     ids: Annotated[tuple[TemplateId, ...] | None, "the IDs of the templates", Filter("id")] = None
     name: Annotated[str | None, "the name of the template", Filter()] = None
     hypervisor: Annotated[str | None, "the hypervisor", Filter()] = None
-    zone_id: Annotated[ZoneId | None, "only templates of this zone or of all zones"] = None
     is_ready: Annotated[bool | None, "whether its image can be used", Filter()] = None
-    list_all: Annotated[bool, "taken for all, by administrators"] = False
 
 
 async def _whose(request: ListTemplates, caller: Caller, cloud: Cloud) -> list[Where]:
-    return await images_meant(request.template_filter, request.zone_id, caller, cloud)
+    return await images_meant(request.template_filter, request, caller, cloud)
 
 
 list_templates = listing(

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import Filter, Length, NothingHas
 from mainstay_controller.api.placing import wish_of
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import one
@@ -55,6 +55,15 @@ class ListVirtualMachines(ScopedListing):
     storage_id: Annotated[PoolId | None, "only those with a disk on this storage pool"] = None
     affinity_group_id: Annotated[AffinityGroupId | None, "only members of this affinity group"] = None
     details: Annotated[tuple[str, ...], "which details to show: all are always shown"] = ()
+    group_id: Annotated[str | None, "an instance group by its ID: groups have none here", NothingHas()] = None
+    vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
+    security_group_id: Annotated[str | None, "a security group: there is none", NothingHas()] = None
+    backup_offering_id: Annotated[str | None, "a backup offering: there is none", NothingHas()] = None
+    autoscale_vm_group_id: Annotated[str | None, "a group that scales by itself: there is none", NothingHas()] = None
+    user_data_id: Annotated[str | None, "registered user data: there is none", NothingHas()] = None
+    is_vnf: Annotated[bool, "network appliances: there are none", NothingHas()] = False
+    leased: Annotated[bool, "those that end by themselves: there are none", NothingHas()] = False
+    gpu_enabled: Annotated[bool, "those with a GPU: there are none", NothingHas()] = False
 
 
 async def _by_what_rows_do_not_say(request: ListVirtualMachines, _caller: Caller, cloud: Cloud) -> list[Where]:
