@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mainstay_controller.api.commands import ALL
+from mainstay_controller.api.parameters import NothingHas
 from mainstay_controller.api.registry import Command, Entry, Handled
 from mainstay_controller.domain.roles import Role
 from tests.controller.api.test_people import a_domain, a_member
@@ -15,7 +16,7 @@ UNOWNED = {
     "managementserverid": "filters rows; a controller that is gone is a good answer",
     "ostypeid": "names a word of a fixed list",
     "oscategoryid": "names a word of a fixed list",
-    "projectid": "looked up and judged by access.visible; -1 has a meaning of its own",
+    "projectid": "looked up and judged by access.visible or owner_named; -1 has a meaning of its own",
     "startid": "filters rows that are scoped already",
     "resourceid": "filters rows that are scoped already",
     "resourceids": "of any kind: each is judged where its kind is known, in operations.resource_tags",
@@ -46,7 +47,11 @@ def test_who_only_reads_is_offered_only_what_reads(command: Command) -> None:
 @pytest.mark.parametrize("command", ALL, ids=lambda command: command.name)
 def test_an_id_is_judged_at_the_gate_or_known_not_to_need_it(command: Command) -> None:
     ids = {parameter.name for parameter in command.parameters if parameter.name.endswith(("id", "ids"))}
-    judged = {parameter.name for parameter in command.parameters if parameter.reference}
+    judged = {
+        parameter.name
+        for parameter in command.parameters
+        if parameter.reference or isinstance(parameter.filter, NothingHas)
+    }
 
     assert ids - judged - UNOWNED.keys() <= ({"id"} if command.name in NO_THINGS else set())
 

@@ -32,6 +32,22 @@ async def test_guests_of_a_host_that_lost_power_run_elsewhere_after_its_lease_ex
         assert names(decision) == ["released", "ordered", "running"]
 
 
+async def test_what_its_user_told_it_is_told_again_where_it_runs_next() -> None:
+    async with a_whole_cloud(hosts=3) as site:
+        vm = await site.vm("v1", on="h1", user_data="aGVsbG8=", public_key="ssh-ed25519 AAAA", key_pair="laptop")
+
+        site.machine("h1").power_off()
+        await site.until_running_elsewhere("v1", than="h1")
+
+        [host_id] = site.writers("v1")
+        copy = site.machine(host_id).living(vm.id)
+        assert copy is not None
+        assert copy.spec.drive is not None
+        told = {name: file.content for file in copy.spec.drive.files for name in file.names}
+        assert told["openstack/latest/user_data"] == "aGVsbG8="
+        assert "cloudstack/metadata/public-keys.txt" in told
+
+
 async def test_a_power_controller_that_says_off_spares_the_wait_for_the_lease() -> None:
     async with a_whole_cloud(hosts=3, bmcs=True) as site:
         await site.vm("v1", on="h1")
