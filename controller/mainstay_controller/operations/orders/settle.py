@@ -6,12 +6,12 @@ moving since, and otherwise the time until somebody's next renewal."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from mainstay_controller.domain.ha.proof import Proof
-from mainstay_controller.domain.ha.settling import HeldBack, Settling, settle
-from mainstay_controller.domain.ids import HostId, PoolId
+from mainstay_controller.domain.ha.proof import Proof, Victim
+from mainstay_controller.domain.ha.settling import HeldBack, Settled, Settling, settle
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hearing import misses_beats
 from mainstay_runtime.tasks import all_of, background
@@ -30,6 +30,24 @@ async def settling(
         await all_of(*(ask_who_sees_it(pool_id, over_at, cloud) for pool_id in sorted(told.pool_ids)))
         told = settle(proofs, leased, over_at, cloud.fleet.pool_moved_at)
     return told
+
+
+async def settle_all(
+    proven: Iterable[tuple[Victim, tuple[Proof, ...]]],
+    incident_id: str,
+    cloud: Cloud,
+    over_at: Callable[[Sequence[Proof]], float | None] = lambda _proofs: None,
+) -> tuple[dict[VmId, Settled], tuple[str, ...]]:
+    """Which of these victims are settled, and in words what is held back of the others.  Those of the same pools are asked about once."""
+    told: dict[tuple[tuple[Proof, ...], frozenset[PoolId]], Settling] = {}
+    settled: dict[VmId, Settled] = {}
+    for victim, proofs in proven:
+        alike = (proofs, victim.pool_ids)
+        if alike not in told:
+            told[alike] = await settling(proofs, victim.pool_ids, incident_id, cloud, over_at=over_at(proofs))
+        if isinstance(found := told[alike], Settled):
+            settled[victim.vm_id] = found
+    return settled, tuple(sorted(str(each) for each in told.values() if isinstance(each, HeldBack)))
 
 
 async def ask_who_sees_it(pool_id: PoolId, moving_since: float, cloud: Cloud) -> None:

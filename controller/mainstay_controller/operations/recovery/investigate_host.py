@@ -5,8 +5,9 @@ the next controller begins from the rows and asks everybody anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mainstay_controller.domain.ha.case import (
     Action,
@@ -25,7 +26,7 @@ from mainstay_controller.domain.ha.case import (
     guests_matter,
 )
 from mainstay_controller.domain.ha.proof import PoweredOff, Proof, Victim, proofs_for
-from mainstay_controller.domain.ha.settling import HeldBack, Settled
+from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ids import PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
@@ -37,7 +38,7 @@ from mainstay_controller.operations.change_state import change_host
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
 from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
-from mainstay_controller.operations.orders.settle import settling
+from mainstay_controller.operations.orders.settle import settle_all
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.host_ha import may_act_on
 from mainstay_controller.operations.recovery.inquiry import Inquiry
@@ -196,17 +197,9 @@ class Investigation:
             await self._release(settled, known)
 
     async def _settled(self, proven: Iterable[tuple[Victim, tuple[Proof, ...]]], known: Case) -> dict[VmId, Settled]:
-        settled: dict[VmId, Settled] = {}
-        held_back: set[str] = set()
-        for victim, proofs in proven:
-            over_at = off_and_over_at(proofs, known)
-            match await settling(proofs, victim.pool_ids, self.case.id, self.cloud, over_at=over_at):
-                case Settled() as told:
-                    settled[victim.vm_id] = told
-                case HeldBack() as told:
-                    held_back.add(str(told))
+        settled, held_back = await settle_all(proven, self.case.id, self.cloud, partial(off_and_over_at, known))
         if held_back:
-            self._tell_why_it_waits(tuple(sorted(held_back)))
+            self._tell_why_it_waits(held_back)
         return settled
 
     async def _release(self, settled: dict[VmId, Settled], known: Case) -> None:
@@ -350,7 +343,7 @@ def alert_key(host: Host) -> str:
     return f"host:{host.id}"
 
 
-def off_and_over_at(proofs: tuple[Proof, ...], known: Case) -> float | None:
+def off_and_over_at(known: Case, proofs: Sequence[Proof]) -> float | None:
     """Of a host that is off delta was over some time after that was first read, which may be long before the leases agree."""
     if known.power is None or not isinstance(proofs[0], PoweredOff):
         return None

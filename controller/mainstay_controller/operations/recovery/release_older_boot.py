@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mainstay_controller.domain.ha.proof import Rebooted
-from mainstay_controller.domain.ha.settling import HeldBack, Settled
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Host, Incident, Vm
 from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.orders.settle import settling
+from mainstay_controller.operations.orders.settle import settle_all
 from mainstay_controller.operations.recovery.casebook import DECISIONS, INCIDENTS, case_file, open_host_incident
 from mainstay_controller.operations.recovery.release_guests import ON_A_HOST, Freed, release
 from mainstay_controller.operations.recovery.victims import victims_of
@@ -28,7 +27,9 @@ async def release_older_boot(host: Host, cloud: Cloud) -> tuple[str, ...]:
         return ()
     old_boot_id = there[0].host_boot_id if there else incidents[0].host_boot_id
     proof = Rebooted(old_boot_id=old_boot_id or "", new_boot_id=host.boot_id or "", seen_by=f"agent of {host.name}")
-    freed, held_back = await _settled(there, proof, cloud)
+    victims = await victims_of(there, cloud.store)
+    settled, held_back = await settle_all([(victim, (proof,)) for victim in victims], "", cloud)
+    freed = [Freed(vm=vm, settled=settled[vm.id]) for vm in there if vm.id in settled]
     async with cloud.store.transaction() as store:
         incident = incidents[0] if incidents else await _open(store, host, proof, cloud)
         await _release(store, incident, proof, freed, cloud, all_of_them=not held_back)
@@ -44,18 +45,6 @@ def is_left_behind(vm: Vm, host: Host) -> bool:
 
 def is_older(boot_id: str | None, host: Host) -> bool:
     return boot_id is not None and boot_id != host.boot_id
-
-
-async def _settled(guests: list[Vm], proof: Rebooted, cloud: Cloud) -> tuple[list[Freed], tuple[str, ...]]:
-    freed, held_back = [], set()
-    pools = {victim.vm_id: victim.pool_ids for victim in await victims_of(guests, cloud.store)}
-    for vm in guests:
-        match await settling([proof], pools[vm.id], "", cloud):
-            case Settled() as settled:
-                freed.append(Freed(vm=vm, settled=settled))
-            case HeldBack() as told:
-                held_back.add(str(told))
-    return freed, tuple(sorted(held_back))
 
 
 async def _open(store: Store, host: Host, proof: Rebooted, cloud: Cloud) -> Incident:
