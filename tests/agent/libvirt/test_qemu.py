@@ -173,6 +173,16 @@ async def test_a_config_drive_is_its_guests_alone_and_goes_with_its_definition(q
     assert (kept_for_a_restart, file.exists()) == (True, False)
 
 
+async def test_a_guest_that_was_shut_down_leaves_no_config_drive(qemu: QemuStand) -> None:
+    spec = await started(qemu, drive=DRIVE)
+    await qemu.booted(spec.vm_id)
+
+    outcome = await qemu.driver.shutdown(qemu.host_id, spec.vm_id, SOON_SECONDS, SOON_SECONDS)
+
+    assert outcome.done
+    assert list(Path(qemu.settings.drives_dir).iterdir()) == []
+
+
 async def test_a_start_that_fails_leaves_no_config_drive(qemu: QemuStand) -> None:
     spec = qemu.spec(drive=DRIVE)
     Path(spec.disks[0].path).unlink()

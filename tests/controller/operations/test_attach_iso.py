@@ -8,7 +8,7 @@ import pytest
 
 from mainstay_controller.domain.ids import TemplateId
 from mainstay_controller.domain.records import Job, Template, Vm
-from mainstay_controller.domain.states import JobState
+from mainstay_controller.domain.states import JobState, VmState
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
 from mainstay_controller.operations.storage.register_template import ISO, NewTemplate, register_template
 from mainstay_controller.operations.vms import attach_iso
@@ -129,6 +129,15 @@ async def test_a_second_iso_and_one_for_another_hypervisor_are_refused() -> None
             await attach_iso.begin_attach(RESCUE, await here.vm(vm.id), ANN, here.cloud)
         with pytest.raises(InvalidParameter, match="id"):
             await attach_iso.begin_attach(replace(RESCUE, hypervisor="VMware"), vm, ANN, here.cloud)
+
+
+async def test_a_guest_that_is_being_started_keeps_what_it_was_ordered_with() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here)
+        starting = await here.cloud.store.vms.swap(vm, replace(vm, state=VmState.STARTING))
+
+        with pytest.raises(ResourceInUse, match="Running or Stopped"):
+            await attach_iso.begin_attach(RESCUE, starting, ANN, here.cloud)
 
 
 async def test_a_guest_whose_host_dies_meanwhile_has_it_from_its_next_start() -> None:

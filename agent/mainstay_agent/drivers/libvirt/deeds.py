@@ -1,7 +1,8 @@
 """What is done to guests, as plain blocking stories over one libvirt connection; each runs in a thread of its own.
 
 A domain is persistent while its guest may still be asked about, so that libvirt itself remembers how it ended over a restart of its
-daemon; never autostarted, so that after a boot nothing runs before somebody orders it.  Its config drive is there as long as its definition."""
+daemon; never autostarted, so that after a boot nothing runs before somebody orders it.  Its config drive goes with its definition, or when
+it was shut down by order."""
 
 from __future__ import annotations
 
@@ -175,8 +176,12 @@ def press_power_button(line: libvirt.virConnect, vm_id: str) -> Outcome:
     return DONE
 
 
-def is_off(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    return DONE if active(line, vm_id) is None else STILL_ON
+def is_off(line: libvirt.virConnect, vm_id: str, drives: Drives) -> Outcome:
+    """After a shutdown by order: whoever starts it again brings its config drive along."""
+    if active(line, vm_id) is not None:
+        return STILL_ON
+    drives.remove(vm_id)
+    return DONE
 
 
 def reboot(line: libvirt.virConnect, vm_id: str, forced: bool) -> Outcome:

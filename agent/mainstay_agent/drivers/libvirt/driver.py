@@ -200,7 +200,7 @@ class LibvirtDriver:
         if not pressed.done:
             return pressed
         while (waited := self._clock.monotonic() - begun) < min(grace_seconds, deadline_seconds):
-            outcome = await self._do(lambda line: deeds.is_off(line, vm_id), deadline_seconds - waited)
+            outcome = await self._do(lambda line: deeds.is_off(line, vm_id, self._drives), deadline_seconds - waited)
             if outcome is not deeds.STILL_ON:
                 return outcome
             await self._clock.sleep(SHUTDOWN_POLL_SECONDS)

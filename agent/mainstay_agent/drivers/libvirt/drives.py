@@ -1,4 +1,4 @@
-"""Config drives: small ISO images, each a file that its guest's process alone is given, and there as long as the guest's definition.
+"""Config drives: small ISO images, each a file that its guest's process alone is given, and gone when the guest is shut down or undefined.
 
 They lie on tmpfs and so never outlive the boot.  Every order to run or to receive a guest brings the content with it; so a guest that is
 restarted or moved needs nothing from where it was."""

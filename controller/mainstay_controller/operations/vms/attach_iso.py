@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NoReturn
 
-from mainstay_controller.domain.ids import HostId, TemplateId, VmId
+from mainstay_controller.domain.ids import TemplateId, VmId
 from mainstay_controller.domain.records import Job, Template, Vm
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet.outcome import Done, Outcome, in_words
@@ -43,6 +44,7 @@ async def begin_detach(vm: Vm, asker: Asker, cloud: Cloud, *, forced: bool = Fal
 
 
 async def _begin(command: str, vm: Vm, said: Mapping[str, str], asker: Asker, cloud: Cloud) -> Job:
+    check_settled(vm)
     return await begin_vm_job(command, EVENTS[command], vm, asker, cloud, parameters=said)
 
 
@@ -53,30 +55,46 @@ def check_fits(iso: Template, vm: Vm) -> None:
         raise InvalidParameter("id", f"ISO {iso.name} is for {iso.hypervisor}, or in another zone than VM {vm.name}")
 
 
+def check_settled(vm: Vm) -> None:
+    """An order to run it that is under way names the ISO it had."""
+    if vm.state not in (VmState.RUNNING, VmState.STOPPED):
+        raise ResourceInUse(f"VM {vm.name} is {vm.state}: its ISO can be changed when it is Running or Stopped")
+
+
 async def work(run: JobRun) -> Vm:
-    cloud, said = run.cloud, run.job.parameters
+    said = run.job.parameters
     wanted, before = _iso_id(said.get("isoid")), _iso_id(said.get("was"))
-    vm = await living_vm(VmId(run.job.instance_id), cloud.store)
+    vm = await _note_wish(await living_vm(VmId(run.job.instance_id), run.cloud.store), wanted, before, run.cloud)
+    told = await change_medium(vm, run) if vm.state is VmState.RUNNING else Done()
+    if not isinstance(told, Done):
+        await _put_back(vm, before, f"The ISO of VM {vm.name} is not changed: {in_words(told)}", run)
+    text = f"VM {vm.name} has {'an' if wanted else 'no'} ISO now"
+    await tell_end(EVENTS[run.job.command], text, vm, run, run.cloud.store)
+    return vm
+
+
+async def _note_wish(vm: Vm, wanted: TemplateId | None, before: TemplateId | None, cloud: Cloud) -> Vm:
+    check_settled(vm)
     if wanted is not None:
         check_fits(await cloud.store.templates.by_id(wanted), vm)
     if vm.iso_id not in (before, wanted):
         raise ResourceInUse(f"VM {vm.name} has another ISO by now")
-    vm = await cloud.store.vms.swap(vm, replace(vm, iso_id=wanted))
-    event = EVENTS[run.job.command]
-    if vm.state is VmState.RUNNING and not isinstance(told := await change_medium(vm, run), Done):
-        vm = await cloud.store.vms.by_id(vm.id)
-        await cloud.store.vms.swap(vm, replace(vm, iso_id=before))
-        why = f"The ISO of VM {vm.name} is not changed: {in_words(told)}"
-        await tell_end(event, why, vm, run, cloud.store, level=Level.ERROR)
-        raise ResourceUnavailable(why)
-    await tell_end(event, f"VM {vm.name} has {'an' if wanted else 'no'} ISO now", vm, run, cloud.store)
-    return vm
+    return await cloud.store.vms.swap(vm, replace(vm, iso_id=wanted))
+
+
+async def _put_back(vm: Vm, before: TemplateId | None, why: str, run: JobRun) -> NoReturn:
+    now = await run.cloud.store.vms.by_id(vm.id)
+    await run.cloud.store.vms.swap(now, replace(now, iso_id=before))
+    await tell_end(EVENTS[run.job.command], why, now, run, run.cloud.store, level=Level.ERROR)
+    raise ResourceUnavailable(why)
 
 
 async def change_medium(vm: Vm, run: JobRun) -> Outcome:
     """Done too when it does not run there any more."""
-    cloud, owns = run.cloud, await belongings(vm, run.cloud.store)
-    host_id, pool_id = _place_of(vm), next(each.pool_id for each in owns.volumes if each.type == "ROOT")
+    cloud, host_id = run.cloud, vm.host_id
+    owns = await belongings(vm, cloud.store)
+    pool_id = next(volume.pool_id for volume in owns.volumes if volume.type == "ROOT")
+    assert host_id is not None
     assert pool_id is not None
 
     async def order(attempt: int) -> Outcome:
@@ -102,11 +120,6 @@ async def change_medium(vm: Vm, run: JobRun) -> Outcome:
         return await until_known(order, may_have_been_sent=True, host_is_gone=end_if_gone, cloud=cloud)
     except NoLongerThere:
         return Done()
-
-
-def _place_of(vm: Vm) -> HostId:
-    assert vm.host_id is not None
-    return vm.host_id
 
 
 def _iso_id(said: object) -> TemplateId | None:
