@@ -8,7 +8,8 @@ running server is a use after free in gRPC (grpc/grpc#36693), which a storm of a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,7 +29,7 @@ from mainstay_runtime import identity
 from mainstay_runtime.channel import failures_told
 from mainstay_runtime.errors import Denied, Unavailable
 from mainstay_runtime.identity import Role
-from mainstay_runtime.tasks import background
+from mainstay_runtime.tasks import all_of, background
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -39,14 +40,19 @@ END: object = vars(grpc.aio)["EOF"]  # which its types do not know
 STOP_GRACE_SECONDS = 2.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # a Hello for all the hosts of a large vCenter
 WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a storm into CANCELLED
+WAITING_SECONDS = 300  # gRPC's own 30 cancels in the middle of a long queue
+ACCEPTORS = 4
+"""Servers on one port: each takes one call at a time from its queue, a turn or two of the loop.  In a storm a single one keeps thousands waiting where
+nobody can tell them when to come again."""
 
 OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a second controller on the port is an error, not a lottery
+    ("grpc.so_reuseport", 1),  # among our own acceptors: the port is claimed for us alone before
     ("grpc.http2.bdp_probe", 0),  # a third less work per heartbeat
     ("grpc.tsi.max_frame_size", 4096),  # of TLS: 6 KiB less a session, whose words are small
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.server.max_pending_requests", WAITING_MAX),
     ("grpc.server.max_pending_requests_hard_limit", WAITING_MAX),
+    ("grpc.server_max_unrequested_time_in_server", WAITING_SECONDS),
 )
 
 
@@ -66,23 +72,35 @@ async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
     """Sessions on `port`, enrolment on the one above, while the block runs."""
     own = doors.authority.identity_for(Role.CONTROLLER, doors.controller_id)
     pair = (own.key_pem, own.certificate_pem)
-    sessions = grpc.aio.server(options=OPTIONS)
-    sessions.add_generic_rpc_handlers([_session_service(doors.sessions)])
+    known, anybody = grpc.ssl_server_credentials([pair], own.ca_pem, True), grpc.ssl_server_credentials([pair])
+    services = [_session_service(doors.sessions)]
     if doors.fleet is not None:
-        sessions.add_generic_rpc_handlers([peer_service(doors.fleet)])
-    sessions.add_secure_port(f"{host}:{port}", grpc.ssl_server_credentials([pair], own.ca_pem, True))
-    enrolment = grpc.aio.server(options=OPTIONS)
-    enrolment.add_generic_rpc_handlers([_enrolment_service(doors.enrolment)])
-    enrolment.add_secure_port(f"{host}:{port + 1}", grpc.ssl_server_credentials([pair]))
+        services.append(peer_service(doors.fleet))
+    claim(host, port, port + 1)
+    sessions = [_acceptor(services, f"{host}:{port}", known) for _ in range(ACCEPTORS)]
+    enrolment = _acceptor([_enrolment_service(doors.enrolment)], f"{host}:{port + 1}", anybody)
     async with background(doors.sessions.keep_pulse, doors.sessions.keep_out_the_revoked):
         try:
-            await sessions.start()
-            await enrolment.start()
+            await all_of(*(server.start() for server in (*sessions, enrolment)))
             yield
         finally:
             doors.sessions.close_all("the controller stops")
-            await sessions.stop(STOP_GRACE_SECONDS)
-            await enrolment.stop(None)
+            await all_of(*(server.stop(STOP_GRACE_SECONDS) for server in sessions), enrolment.stop(None))
+
+
+def claim(host: str, *ports: int) -> None:
+    """A second controller on a port is an error, not a lottery.  Raises OSError."""
+    for port in ports:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+
+
+def _acceptor(
+    services: Sequence[grpc.GenericRpcHandler], address: str, credentials: grpc.ServerCredentials
+) -> grpc.aio.Server:
+    server = grpc.aio.server(options=OPTIONS)
+    server.add_generic_rpc_handlers(services)
+    server.add_secure_port(address, credentials)
+    return server
 
 
 def _session_service(sessions: Sessions) -> grpc.GenericRpcHandler:
