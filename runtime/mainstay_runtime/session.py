@@ -19,7 +19,9 @@ SaidContra = TypeVar("SaidContra", contravariant=True)
 HeardCo = TypeVar("HeardCo", covariant=True)
 Heard = TypeVar("Heard")
 
-SEND_SECONDS = 5.0  # for the carrier to take one message
+SEND_SECONDS = (
+    15.0  # for the carrier to take one message; in a storm a process may be late by seconds to notice that it did
+)
 
 
 class Stream(Protocol[SaidContra, HeardCo]):

@@ -27,6 +27,7 @@ from mainstay_agent.link.over_grpc import SESSION
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.pace import Pace
 from mainstay_controller.rpc.server import OPTIONS, Doors, serving
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_proto import codec
@@ -97,7 +98,7 @@ async def controller(directory: Path, port: int, agents: int, questions: Connect
         book.know(f"agent-{number}")
     authority = authority_in(directory / "ca.pem", CLOCK, RNG)
     enrolment = Enrolment(authority, book, Admission(CLOCK))
-    admission = Admission(CLOCK, per_second=1e6, burst=agents)
+    admission = Admission(CLOCK, pace=Pace.fixed(1e6), burst=agents)
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=admission, clock=CLOCK)
     doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
     async with serving(doors, host="127.0.0.1", port=port):

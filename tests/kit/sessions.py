@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_proto.messages import (
@@ -79,6 +80,19 @@ class RecordingFleet:
         self.ended: list[str] = []
         self.twins = 0
         self.sessions: list[AgentSession] = []
+        self.knocking_now: list[str] = []
+        self.told_to_come_again: dict[str, float] = {}
+
+    @contextmanager
+    def knocking(self, agent_id: str) -> Iterator[None]:
+        self.knocking_now.append(agent_id)
+        try:
+            yield
+        finally:
+            self.knocking_now.remove(agent_id)
+
+    def sent_away(self, agent_id: str, seconds: float) -> None:
+        self.told_to_come_again[agent_id] = seconds
 
     async def opened(self, hello: Hello, peer: PeerIdentity, session: AgentSession) -> Welcome | Refused:
         self.hellos.append(hello)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ha.case import LeaseTiming, PowerState
@@ -221,7 +222,7 @@ class Fleet(Verbs):
 
     def last_heard(self, before: Mapping[Contact, float] = EVER) -> Iterator[LastHeard]:
         """Of hosts that were last heard before that moment, by how we stand with them."""
-        return self._hosts.last_heard(before)
+        return self._hosts.last_heard(before, self._clock.monotonic())
 
     def heard_at(self, host_id: HostId) -> float | None:
         presence = self._hosts.get(host_id)
@@ -233,8 +234,8 @@ class Fleet(Verbs):
         return self.is_at_the_gate(silence.host_id) or (heard_at is not None and heard_at > silence.since)
 
     def is_at_the_gate(self, host_id: HostId) -> bool:
-        """Its agent has come to us, and is not let in yet."""
-        return self._hosts.is_at_the_gate(host_id)
+        """Its agent has come to us, and is not let in yet: it waits, or was told when to come again."""
+        return self._hosts.is_at_the_gate(host_id, self._clock.monotonic())
 
     def has_beaten(self, host_id: HostId) -> bool:
         """In its present session: its leases are known, so that orders can be given under them."""
@@ -353,6 +354,14 @@ class Fleet(Verbs):
         return sent
 
     # --- SessionSink --------------------------------------------------------------------------------------------------
+
+    def knocking(self, agent_id: str) -> AbstractContextManager[None]:
+        self._hosts.knocked(self._clock.monotonic())
+        return self._hosts.let_in(self._hosts.spoken_for_by(agent_id))
+
+    def sent_away(self, agent_id: str, seconds: float) -> None:
+        now = self._clock.monotonic()
+        self._hosts.come_again(self._hosts.spoken_for_by(agent_id), now, now + seconds)
 
     async def opened(self, hello: m.Hello, peer: PeerIdentity, session: AgentSession) -> m.Welcome | m.Refused:
         arrivals = tuple(

@@ -5,7 +5,7 @@ operations, told by `news`."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,9 @@ from mainstay_controller.fleet.translate import guest_seen
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import GuestReport, Heartbeat, LoadReport, PoolLease
 
+CROWD, CROWD_SECONDS = 10, 2.0
+"""So many agents at our gate within so long: others on their way are held up with them."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Presence:
@@ -28,6 +31,7 @@ class Presence:
     contact: Contact
     heard_at: float
     known_since: float
+    expected_at: float = float("-inf")  # when its agent was told to come again
     session: AgentSession | None = None
     arrival: HostArrival | None = None
     beaten: bool = False  # in this session
@@ -92,6 +96,10 @@ class Presences:
         self._hosts: dict[HostId, Presence] = {}
         self._last_arrival_at = float("-inf")
         self._at_the_gate: Counter[HostId] = Counter()
+        self._knocked_at: deque[float] = deque(maxlen=CROWD)
+        self._crowded_at = float("-inf")
+        self._spoken_for: dict[str, tuple[HostId, ...]] = {}
+        """By agents that speak for others than the host of their own id."""
 
     def __iter__(self) -> Iterator[Presence]:
         return iter(self._hosts.values())
@@ -116,6 +124,8 @@ class Presences:
             arrival=arrival,
         )
         self._hosts[arrival.host_id] = presence
+        if session.hosts != (session.agent_id,):
+            self._spoken_for[session.agent_id] = tuple(map(HostId, session.hosts))
         self._last_arrival_at = now
         return presence
 
@@ -128,8 +138,26 @@ class Presences:
         finally:
             self._at_the_gate.subtract(host_ids)
 
-    def is_at_the_gate(self, host_id: HostId) -> bool:
-        return self._at_the_gate[host_id] > 0
+    def knocked(self, now: float) -> None:
+        """One more agent."""
+        self._knocked_at.append(now)
+        if len(self._knocked_at) == CROWD and now - self._knocked_at[0] < CROWD_SECONDS:
+            self._crowded_at = now
+
+    def come_again(self, host_ids: Sequence[HostId], now: float, at: float) -> None:
+        """Their agent was told to: until then it is the same."""
+        self._crowded_at = now
+        for presence in map(self._hosts.get, host_ids):
+            if presence is not None:
+                presence.expected_at = at
+
+    def spoken_for_by(self, agent_id: str) -> tuple[HostId, ...]:
+        """By its last session; an agent whose id is a host's speaks for that."""
+        return self._spoken_for.get(agent_id, (HostId(agent_id),))
+
+    def is_at_the_gate(self, host_id: HostId, now: float) -> bool:
+        presence = self._hosts.get(host_id)
+        return self._at_the_gate[host_id] > 0 or (presence is not None and presence.expected_at > now)
 
     def adopt(self, host_id: HostId, now: float) -> None:
         """Watch a host that no controller answers for: it has its full patience to come to us."""
@@ -139,12 +167,21 @@ class Presences:
     def forget(self, host_id: HostId) -> None:
         self._hosts.pop(host_id, None)
 
-    def last_heard(self, before: Mapping[Contact, float]) -> Iterator[LastHeard]:
-        """Of those that were last heard before that moment and do not stand at the gate.  As long as some come, the patience with those we
-        await begins anew: ten thousand come one after another."""
+    def last_heard(self, before: Mapping[Contact, float], now: float) -> Iterator[LastHeard]:
+        """Of those that were last heard before that moment and do not stand at the gate."""
         for presence in self._hosts.values():
-            if presence.heard_at >= before[presence.contact] or self.is_at_the_gate(presence.host_id):
+            if presence.heard_at >= before[presence.contact] or self.is_at_the_gate(presence.host_id, now):
                 continue
-            awaited = presence.contact is Contact.AWAITED
-            at = max(presence.heard_at, self._last_arrival_at) if awaited else presence.heard_at
+            at = max(presence.heard_at, presence.expected_at, self._others_came_at(presence.contact))
             yield LastHeard(host_id=presence.host_id, contact=presence.contact, at=at)
+
+    def _others_came_at(self, contact: Contact) -> float:
+        """Ten thousand come one after another: as long as some come, the patience with those we await begins anew, and as long as there is a
+        crowd at our gate, that with those whose sessions broke."""
+        match contact:
+            case Contact.AWAITED:
+                return max(self._last_arrival_at, self._crowded_at)
+            case Contact.LOST:
+                return self._crowded_at
+            case Contact.LIVE | Contact.LEFT:
+                return float("-inf")

@@ -5,6 +5,7 @@ the certificate is valid and not revoked, it is the one of `hello.agent_id`, and
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from mainstay_proto.messages import Down, Hello, Redirect, Refused, Up, Welcome
@@ -33,6 +34,12 @@ class SessionSink(Protocol):
     """What rpc tells the fleet.  For one session: opened, then received in order of arrival and one at a time, then closed, once.
 
     `opened` that refuses is not followed by `closed`.  An exception from any of them ends that session alone."""
+
+    def knocking(self, agent_id: str) -> AbstractContextManager[None]:
+        """While it waits at our door, before `opened`, it is not silent."""
+
+    def sent_away(self, agent_id: str, seconds: float) -> None:
+        """It was told to come again then: until then it is not silent either."""
 
     async def opened(self, hello: Hello, peer: PeerIdentity, session: AgentSession) -> Welcome | Refused:
         """The answer is sent before anything the fleet puts into the session meanwhile."""

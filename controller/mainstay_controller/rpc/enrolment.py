@@ -32,22 +32,22 @@ class Enrolment:
     async def enrol(self, untrusted: EnrolRequest) -> EnrolReply:
         """For a token."""
         try:
-            await self._admission.admit()
-            key = identity.requested_key(untrusted.csr_pem)
-            invited = await self._book.redeem(identity.token_sha256(untrusted.token), identity.key_sha256(key))
-            return await self._issue(invited.role, invited.id, key)
+            with await self._admission.admit():
+                key = identity.requested_key(untrusted.csr_pem)
+                invited = await self._book.redeem(identity.token_sha256(untrusted.token), identity.key_sha256(key))
+                return await self._issue(invited.role, invited.id, key)
         except (Denied, BadInput) as error:
             return _refuse(error)
 
     async def recover(self, untrusted: RenewRequest) -> EnrolReply:
         """For a certificate of ours that TLS refuses, expired or not, and the proof of its key."""
         try:
-            await self._admission.admit()
-            certificate = identity.load_certificate(untrusted.certificate_pem)
-            peer = self._authority.recognise(certificate)
-            if not identity.renewal_is_signed(certificate, untrusted.csr_pem, untrusted.signature):
-                raise WrongIdentity("the request is not signed with the key of the certificate")
-            return await self.renew(peer, untrusted.csr_pem)
+            with await self._admission.admit():
+                certificate = identity.load_certificate(untrusted.certificate_pem)
+                peer = self._authority.recognise(certificate)
+                if not identity.renewal_is_signed(certificate, untrusted.csr_pem, untrusted.signature):
+                    raise WrongIdentity("the request is not signed with the key of the certificate")
+                return await self.renew(peer, untrusted.csr_pem)
         except (Denied, BadInput) as error:
             return _refuse(error)
 

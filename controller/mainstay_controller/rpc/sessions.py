@@ -12,16 +12,24 @@ It knows nothing of gRPC: `serve` takes any Stream."""
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from mainstay_controller.fleet.enrolment import EnrolmentBook
 from mainstay_controller.fleet.sessions import SessionSink
 from mainstay_controller.rpc import refusals
-from mainstay_controller.rpc.admission import Admission
+from mainstay_controller.rpc.admission import Admission, Arrival
 from mainstay_controller.rpc.enrolment import Enrolment
-from mainstay_controller.rpc.refusals import BadHello, DuplicateSession, Revoked, WrongIdentity, WrongRole, later
+from mainstay_controller.rpc.refusals import (
+    BadHello,
+    DuplicateSession,
+    Overloaded,
+    Revoked,
+    WrongIdentity,
+    WrongRole,
+    later,
+)
 from mainstay_proto.messages import (
     CommandResult,
     Down,
@@ -62,6 +70,7 @@ class Session:
     clock: Clock
     heard_at: float
     sent_at: float
+    arrival: Arrival | None  # until its first word after its Welcome
     beat_seconds: float = 1.0
     pulse_seconds: float = 1.0
     outbox: Outbox[Down] = field(default_factory=Outbox)
@@ -69,10 +78,17 @@ class Session:
     rival_at: float | None = None  # when another came with this identity and was refused
 
     @staticmethod
-    def begun_by(hello: Hello, peer: PeerIdentity, clock: Clock) -> Session:
+    def begun_by(hello: Hello, peer: PeerIdentity, arrival: Arrival, clock: Clock) -> Session:
         now = clock.monotonic()
-        hosts = tuple(host.host_id for host in hello.hosts)
-        return Session(agent_id=hello.agent_id, hosts=hosts, peer=peer, clock=clock, heard_at=now, sent_at=now)
+        return Session(
+            agent_id=hello.agent_id,
+            hosts=tuple(host.host_id for host in hello.hosts),
+            peer=peer,
+            clock=clock,
+            heard_at=now,
+            sent_at=now,
+            arrival=arrival,
+        )
 
     def send(self, down: Down) -> None:
         self.outbox.put(down)
@@ -92,6 +108,9 @@ class Session:
 
     def hears(self) -> None:
         self.heard_at = self.clock.monotonic()
+        if self.arrival is not None:
+            self.arrival.over()
+            self.arrival = None
 
     def has_a_twin(self) -> bool:
         """Told once of each rival.  An agent that came anew after its line had broken is heard on the old one no more."""
@@ -122,21 +141,29 @@ class Sessions:
     async def serve(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> None:
         """One session from its first word to its last.  The peer's certificate has been verified."""
         try:
-            await self._admission.admit()
-            session, hello = await self._let_in(peer, stream)
-            try:
-                answer = await self._sink.opened(hello, peer, session)
-                del hello  # a session lasts for months
-                await self._hold(session, answer, stream)
-            finally:
-                self._live.pop(session.agent_id)
-                session.ended.set_result(None)
+            with ExitStack() as stay:
+                await self._converse(peer, stream, stay)
+        except Overloaded as error:
+            self._sink.sent_away(peer.id, error.retry_after_seconds or 0.0)
+            await _send_away(refusals.told(error), stream)
         except Denied as error:
             await _turn_away(peer, refusals.told(error), stream)
         except Unavailable as lost:
             log.info("lost before its session began", peer=peer.id, why=str(lost))
         except Exception:
             log.exception("session failed", peer=peer.id)
+
+    async def _converse(self, peer: PeerIdentity, stream: Stream[Down, Up], stay: ExitStack) -> None:
+        with self._sink.knocking(peer.id):
+            arrival = stay.enter_context(await self._admission.admit())
+            session, hello = await self._let_in(peer, stream, arrival)
+        try:
+            answer = await self._sink.opened(hello, peer, session)
+            del hello  # a session lasts for months
+            await self._hold(session, answer, stream)
+        finally:
+            self._live.pop(session.agent_id)
+            session.ended.set_result(None)
 
     def close_all(self, reason: str, last_word: Redirect | Refused | None = None) -> None:
         for session in self._live.values():
@@ -164,7 +191,7 @@ class Sessions:
             for agent_id in revoked & self._live.keys():
                 self._live[agent_id].close("revoked", refusals.told(Revoked()))
 
-    async def _let_in(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> tuple[Session, Hello]:
+    async def _let_in(self, peer: PeerIdentity, stream: Stream[Down, Up], arrival: Arrival) -> tuple[Session, Hello]:
         hello = await next_of(stream, HELLO_SECONDS)
         if not isinstance(hello, Hello):
             raise BadHello
@@ -174,7 +201,7 @@ class Sessions:
             raise WrongIdentity(f"the certificate is of {peer.id}, the hello of {hello.agent_id}")
         refusals.check(await self._book.standing(peer.role, peer.id))
         await self._make_room_for(peer.id)
-        session = self._live[peer.id] = Session.begun_by(hello, peer, self._clock)
+        session = self._live[peer.id] = Session.begun_by(hello, peer, arrival, self._clock)
         return session, hello
 
     async def _make_room_for(self, agent_id: str) -> None:
@@ -233,5 +260,9 @@ class Sessions:
 
 async def _turn_away(peer: PeerIdentity, refused: Refused, stream: Stream[Down, Up]) -> None:
     log.warning("session refused", peer=peer.id, code=refused.code, why=refused.detail)
+    await _send_away(refused, stream)
+
+
+async def _send_away(refused: Refused, stream: Stream[Down, Up]) -> None:
     with suppress(Unavailable):  # gone without waiting for the answer
         await stream.send(refused)

@@ -15,6 +15,7 @@ from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
 from mainstay_controller.fleet.outcome import Done, Outcome, Refused, Unknown
 from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
+from mainstay_controller.fleet.presence import CROWD
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import (
     Command,
@@ -50,12 +51,9 @@ class FakeSession:
     """Remembers what was said to the agent."""
 
     host_id: str
+    agent_id: str
     said: list[Down] = field(default_factory=list)
     closed: bool = False
-
-    @property
-    def agent_id(self) -> str:
-        return self.host_id
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -89,7 +87,9 @@ def a_fleet(power: PowerControllers | None = None) -> Fleet:
     return fleet
 
 
-async def arrive(fleet: Fleet, host_id: str = "h1", *, guests: tuple[GuestReport, ...] = ()) -> FakeSession:
+async def arrive(
+    fleet: Fleet, host_id: str = "h1", *, guests: tuple[GuestReport, ...] = (), agent_id: str | None = None
+) -> FakeSession:
     facts = HostFacts(
         host_id=host_id,
         name=host_id,
@@ -102,9 +102,9 @@ async def arrive(fleet: Fleet, host_id: str = "h1", *, guests: tuple[GuestReport
         memory_mib=1,
         guests=guests,
     )
-    session = FakeSession(host_id)
-    peer = PeerIdentity(role=Role.AGENT, id=host_id, serial="1", not_after=BEGINNING)
-    await fleet.opened(Hello(agent_id=host_id, version="1", protocol_minor=1, hosts=(facts,)), peer, session)
+    session = FakeSession(host_id, agent_id or host_id)
+    peer = PeerIdentity(role=Role.AGENT, id=session.agent_id, serial="1", not_after=BEGINNING)
+    await fleet.opened(Hello(agent_id=session.agent_id, version="1", protocol_minor=1, hosts=(facts,)), peer, session)
     return session
 
 
@@ -449,3 +449,57 @@ async def test_a_host_that_waits_to_be_let_in_is_not_silent() -> None:
 
     assert not fleet.is_at_the_gate(HostId("h1"))
     assert fleet.holds(HostId("h1"))
+
+
+async def test_a_host_that_knocks_at_a_crowded_door_is_not_silent() -> None:
+    fleet = a_fleet()
+    fleet.adopt(HostId("h1"), "fast")
+    fleet.adopt(HostId("h2"), "fast")
+
+    with fleet.knocking("h1"):
+        await asyncio.sleep(30)
+
+        assert fleet.is_at_the_gate(HostId("h1"))
+        assert [last.host_id for last in fleet.last_heard()] == ["h2"]
+
+    assert [last.host_id for last in fleet.last_heard()] == ["h1", "h2"]
+
+
+async def test_a_host_that_was_told_to_come_again_is_silent_only_from_then_on() -> None:
+    fleet = a_fleet()
+    fleet.adopt(HostId("h1"), "fast")
+
+    fleet.sent_away("h1", 20.0)
+    await asyncio.sleep(19)
+
+    assert fleet.is_at_the_gate(HostId("h1"))
+    assert list(fleet.last_heard()) == []
+
+    await asyncio.sleep(11)
+
+    assert not fleet.is_at_the_gate(HostId("h1"))
+    assert [last.at for last in fleet.last_heard()] == [20.0]
+
+
+async def test_an_agent_that_speaks_for_several_hosts_knocks_for_all_of_them() -> None:
+    fleet = a_fleet()
+    session = await arrive(fleet, "h1", agent_id="agent")
+    await fleet.closed(session, "its line broke")
+
+    fleet.sent_away("agent", 20.0)
+
+    assert fleet.is_at_the_gate(HostId("h1"))
+
+
+async def test_while_there_is_a_crowd_at_the_door_those_whose_sessions_broke_are_on_their_way() -> None:
+    fleet = a_fleet()
+    lost, silent = await arrive(fleet, "lost"), await arrive(fleet, "silent")
+    await fleet.closed(lost, "its line broke")
+    assert not silent.closed
+
+    await asyncio.sleep(10)
+    for number in range(CROWD):
+        with fleet.knocking(f"other-{number}"):
+            pass
+
+    assert {last.host_id: last.at for last in fleet.last_heard()} == {"lost": 10.0, "silent": 0.0}

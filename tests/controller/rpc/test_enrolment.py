@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.pace import Pace
 from mainstay_proto.enrolment import EnrolRequest
 from mainstay_proto.messages import Refused
 from mainstay_runtime import identity
@@ -18,7 +19,7 @@ from tests.kit.virtual_time import SeededRng, VirtualClock
 async def test_guessing_tokens_is_slow_and_its_crowd_is_sent_away(tmp_path: Path) -> None:
     clock = VirtualClock()
     authority = authority_in(tmp_path / "ca.pem", clock, SeededRng())
-    admission = Admission(clock, per_second=2.0, burst=1, wait_max_seconds=1.0)
+    admission = Admission(clock, pace=Pace.fixed(2.0), burst=1, wait_max_seconds=1.0)
     enrolment = Enrolment(authority, MemoryBook(), admission)
     csr_pem = identity.signing_request(identity.new_key())
 

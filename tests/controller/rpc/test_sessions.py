@@ -14,6 +14,7 @@ import pytest
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.rpc.admission import Admission
 from mainstay_controller.rpc.enrolment import Enrolment
+from mainstay_controller.rpc.pace import Pace
 from mainstay_controller.rpc.sessions import Sessions
 from mainstay_proto.messages import (
     Certificate,
@@ -399,7 +400,7 @@ async def test_a_certificate_is_renewed_over_the_session(tmp_path: Path) -> None
 
 
 async def test_a_storm_is_a_queue_and_its_end_is_sent_away_with_a_time_to_come_back(tmp_path: Path) -> None:
-    admission = Admission(VirtualClock(), per_second=1.0, burst=2, wait_max_seconds=3.0)
+    admission = Admission(VirtualClock(), pace=Pace.fixed(1.0), burst=2, wait_max_seconds=3.0)
 
     async def comes(number: int) -> tuple[float, Down]:
         async with door.line(f"agent-{number}") as agent:
@@ -416,7 +417,24 @@ async def test_a_storm_is_a_queue_and_its_end_is_sent_away_with_a_time_to_come_b
     refusals = [answer for _, answer in answers if isinstance(answer, Refused)]
     assert welcomed_after == [0, 0, 1, 2, 3]
     assert {refused.code for refused in refusals} == {"overloaded"}
-    assert all(refused.retry_after_seconds == pytest.approx(4.0, abs=0.1) for refused in refusals)
+    assert [refused.retry_after_seconds for refused in refusals] == [pytest.approx(after) for after in (4.0, 5.0, 6.0)]
+    assert len(door.fleet.told_to_come_again) == 3
+
+
+async def test_one_who_was_let_in_is_in_hand_until_he_has_said_something(tmp_path: Path) -> None:
+    admission = Admission(VirtualClock(), in_hand_max=1)
+
+    async with a_door(tmp_path, admission=admission) as door:
+        door.book.know("agent-2")
+        async with door.agent() as first, door.line("agent-2") as second:
+            await second.says(a_hello("agent-2"))
+            await asyncio.sleep(1)
+            assert door.fleet.knocking_now == ["agent-2"]
+
+            await first.says(BEAT)
+
+            assert isinstance(await second.hears(), Welcome)
+            assert door.fleet.knocking_now == []
 
 
 async def test_closing_all_sends_everybody_elsewhere(tmp_path: Path) -> None:
