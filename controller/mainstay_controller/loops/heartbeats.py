@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mainstay_controller.domain.ha.suspicion import Attention, Patience, hosts_under_suspicion
+from mainstay_controller.domain.ha.suspicion import Attention, Patience, Silence, hosts_under_suspicion
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.recovery.casebook import INCIDENTS
-from mainstay_controller.operations.recovery.suspect_host import suspect_host
+from mainstay_controller.operations.recovery.suspect_host import suspect_hosts
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.logs import logger
@@ -23,9 +23,10 @@ async def watch_heartbeats(cloud: Cloud) -> None:
     attention = Attention(since=now, last_scan=now)
     known: dict[HostId, float] = {}
     while True:
+        due = cloud.clock.monotonic() + SCAN_SECONDS
         await cloud.clock.sleep(SCAN_SECONDS)
         now = cloud.clock.monotonic()
-        before, attention = attention, attention.scanned(now, SCAN_SECONDS + cloud.settings.ping_interval_seconds)
+        before, attention = attention, attention.scanned(now, now - due, cloud.settings.ping_interval_seconds)
         if not cloud.fleet.leads:
             attention = attention.closed(now)
             continue
@@ -43,18 +44,24 @@ async def scan(attention: Attention, known: dict[HostId, float], now: float, clo
     heard = {last.host_id: last for last in cloud.fleet.last_heard(patient.quiet_before(now))}
     if not heard:
         return {}
-    still_silent: dict[HostId, float] = {}
-    for silence in list(hosts_under_suspicion(heard.values(), attention, patient, now)):
-        heard_at = heard[silence.host_id].at
-        if known.get(silence.host_id) != heard_at:
-            try:
-                await suspect_host(silence, cloud)
-            except (Stale, OutcomeUnknown, Unreachable) as error:
-                log.info("a silent host is looked at again", host=silence.host_id, error=str(error))
-                continue
-            cloud.fleet.bells.ring(INCIDENTS)
-        still_silent[silence.host_id] = heard_at
+    silent = {silence.host_id: silence for silence in hosts_under_suspicion(heard.values(), attention, patient, now)}
+    still_silent = {host_id: heard[host_id].at for host_id in silent}
+    fresh = [silence for host_id, silence in silent.items() if known.get(host_id) != still_silent[host_id]]
+    if fresh:
+        again = {silence.host_id for silence in fresh} - await suspected(fresh, cloud)
+        still_silent = {host_id: at for host_id, at in still_silent.items() if host_id not in again}
     return still_silent
+
+
+async def suspected(silences: list[Silence], cloud: Cloud) -> set[HostId]:
+    """Those that are dealt with; the others are looked at again."""
+    try:
+        return await suspect_hosts(silences, cloud)
+    except (Stale, OutcomeUnknown, Unreachable) as error:
+        log.info("silent hosts are looked at again", hosts=len(silences), error=str(error))
+        return set()
+    finally:
+        cloud.fleet.bells.ring(INCIDENTS)
 
 
 def patience(settings: Settings) -> Patience:

@@ -22,7 +22,7 @@ from mainstay_controller.domain.ids import (
     ZoneId,
 )
 from mainstay_controller.domain.records import Alert, Event, Host, Vm
-from mainstay_controller.store.port import Store, any_of, eq, ne
+from mainstay_controller.store.port import Store, any_of, ne
 from mainstay_runtime.clock import Clock, Rng
 
 
@@ -119,6 +119,17 @@ def place_of(host: Host) -> Place:
     return Place(zone_id=host.zone_id, pod_id=host.pod_id, cluster_id=host.cluster_id, host_id=host.id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What an alert is to tell.  With a `dedupe_key` it is one alert as long as it is open."""
+
+    type: AlertType
+    subject: str
+    description: str = ""
+    dedupe_key: str = ""
+    place: Place
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
     clock: Clock
@@ -165,26 +176,34 @@ class Journal:
         dedupe_key: str = "",
         place: Place | None = None,
     ) -> Alert:
-        known = await self._open_alert(store, dedupe_key)
-        if known is not None:
-            return await store.alerts.swap(
-                known, replace(known, count=known.count + 1, subject=subject, description=description or subject)
-            )
-        where = place or Place()
-        return await store.alerts.add(
-            Alert(
-                id=AlertId(self.rng.uuid()),
-                type=type.number,
-                name=type.name_told,
-                subject=subject,
-                description=description or subject,
-                created=self.clock.now(),
-                dedupe_key=dedupe_key,
-                zone_id=where.zone_id,
-                pod_id=where.pod_id,
-                cluster_id=where.cluster_id,
-                host_id=where.host_id,
-            )
+        trouble = Trouble(
+            type=type, subject=subject, description=description, dedupe_key=dedupe_key, place=place or Place()
+        )
+        [told] = await self.alert_of_all(store, [trouble])
+        return told
+
+    async def alert_of_all(self, store: Store, troubles: Sequence[Trouble]) -> list[Alert]:
+        """Of different keys."""
+        known = await self._open_alerts(store, [trouble.dedupe_key for trouble in troubles])
+        again = [(known[each.dedupe_key], each) for each in troubles if each.dedupe_key in known]
+        fresh = [self._fresh(each) for each in troubles if each.dedupe_key not in known]
+        repeated = await store.alerts.swap_all([(alert, repeated_by(each, alert)) for alert, each in again])
+        await store.alerts.add_all(fresh)
+        return [*repeated, *fresh]
+
+    def _fresh(self, trouble: Trouble) -> Alert:
+        return Alert(
+            id=AlertId(self.rng.uuid()),
+            type=trouble.type.number,
+            name=trouble.type.name_told,
+            subject=trouble.subject,
+            description=trouble.description or trouble.subject,
+            created=self.clock.now(),
+            dedupe_key=trouble.dedupe_key,
+            zone_id=trouble.place.zone_id,
+            pod_id=trouble.place.pod_id,
+            cluster_id=trouble.place.cluster_id,
+            host_id=trouble.place.host_id,
         )
 
     async def resolve(self, store: Store, dedupe_key: str) -> None:
@@ -197,8 +216,16 @@ class Journal:
         now = self.clock.now()
         await store.alerts.swap_all([(each, replace(each, state="Resolved", resolved=now)) for each in known])
 
-    async def _open_alert(self, store: Store, dedupe_key: str) -> Alert | None:
-        if not dedupe_key:
-            return None
-        found = await store.alerts.find(eq("dedupe_key", dedupe_key), ne("state", "Resolved"), limit=1)
-        return found[0] if found else None
+    async def _open_alerts(self, store: Store, dedupe_keys: Sequence[str]) -> dict[str, Alert]:
+        keys = [key for key in dedupe_keys if key]
+        if not keys:
+            return {}
+        return {
+            each.dedupe_key: each
+            for each in await store.alerts.find(any_of("dedupe_key", keys), ne("state", "Resolved"))
+        }
+
+
+def repeated_by(trouble: Trouble, alert: Alert) -> Alert:
+    described = trouble.description or trouble.subject
+    return replace(alert, count=alert.count + 1, subject=trouble.subject, description=described)

@@ -40,8 +40,11 @@ def test_nobody_is_suspect_right_after_we_began_to_listen() -> None:
 def test_a_gap_in_our_own_loop_begins_everybody_s_patience_anew() -> None:
     attention = Attention(since=0.0, last_scan=100.0)
 
-    assert attention.scanned(101.0, gap_max_seconds=2.0).since == 0.0
-    assert attention.scanned(110.0, gap_max_seconds=2.0).since == 110.0
+    assert attention.scanned(101.0, late_seconds=0.2, beat_seconds=1.0).since == 0.0
+    assert attention.scanned(101.0, late_seconds=0.3, beat_seconds=1.0).since == 101.0, (
+        "many beats may wait to be heard"
+    )
+    assert attention.scanned(110.0, late_seconds=0.0, beat_seconds=1.0).since == 110.0
 
 
 def test_a_host_whose_session_broke_while_we_turned_all_away_is_awaited() -> None:

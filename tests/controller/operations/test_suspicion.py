@@ -11,7 +11,7 @@ import pytest
 from mainstay_controller.domain.ha.suspicion import Contact, Silence
 from mainstay_controller.domain.ids import ControllerId, HostId
 from mainstay_controller.domain.states import HostState
-from mainstay_controller.operations.recovery.suspect_host import suspect_host
+from mainstay_controller.operations.recovery.suspect_host import suspect_hosts
 from tests.kit.small_cloud import Here, a_controller, a_site
 
 H1 = HostId("h1")
@@ -47,11 +47,12 @@ async def a_silent_host(call: str, held_by: str) -> tuple[Here, Silence]:
 
 @pytest.mark.parametrize("held_by", ["c1", "furnisher"])
 async def test_a_host_that_comes_meanwhile_is_kept(held_by: str) -> None:
-    here, silence = await a_silent_host("get hosts", held_by)
+    here, silence = await a_silent_host("find hosts", held_by)
 
-    suspected = await suspect_host(silence, here.cloud)
+    dealt_with = await suspect_hosts([silence], here.cloud)
 
-    assert suspected is None
+    assert dealt_with == {H1}
+    assert await here.cloud.store.incidents.count() == 0
     assert here.cloud.fleet.holds(H1)
     assert (await here.cloud.store.hosts.by_id(H1)).state is HostState.UP
 
@@ -59,16 +60,18 @@ async def test_a_host_that_comes_meanwhile_is_kept(held_by: str) -> None:
 async def test_a_host_that_stays_silent_is_put_under_suspicion() -> None:
     here, silence = await a_silent_host("never", "c1")
 
-    suspected = await suspect_host(silence, here.cloud)
+    dealt_with = await suspect_hosts([silence], here.cloud)
 
-    assert suspected is not None
+    assert dealt_with == {H1}
+    assert await here.cloud.store.incidents.count() == 1
     assert (await here.cloud.store.hosts.by_id(H1)).state is HostState.ALERT
 
 
 async def test_a_host_that_another_holds_is_forgotten() -> None:
     here, silence = await a_silent_host("never", "furnisher")
 
-    suspected = await suspect_host(silence, here.cloud)
+    dealt_with = await suspect_hosts([silence], here.cloud)
 
-    assert suspected is None
+    assert dealt_with == {H1}
+    assert await here.cloud.store.incidents.count() == 0
     assert here.cloud.fleet.heard_at(H1) is None

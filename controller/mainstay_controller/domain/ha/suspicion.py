@@ -11,6 +11,10 @@ from enum import StrEnum
 
 from mainstay_controller.domain.ids import HostId
 
+LATE_SHARE = 0.25
+GAP_BEATS = 1.1
+"""Without a scan, whatever it was that held it up."""
+
 
 class Contact(StrEnum):
     """How a host and we stand."""
@@ -87,8 +91,9 @@ class Attention:
     last_scan: float
     closed_until: float = float("-inf")
 
-    def scanned(self, now: float, gap_max_seconds: float) -> Attention:
-        if now - self.last_scan > gap_max_seconds:
+    def scanned(self, now: float, late_seconds: float, beat_seconds: float) -> Attention:
+        """`late_seconds`: how late our loop woke us.  One that is late by a part of a beat may have many beats waiting to be heard."""
+        if late_seconds > LATE_SHARE * beat_seconds or now - self.last_scan > GAP_BEATS * beat_seconds:
             return replace(self, since=now, last_scan=now)
         return Attention(since=self.since, last_scan=now, closed_until=self.closed_until)
 

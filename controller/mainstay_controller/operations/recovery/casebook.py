@@ -18,7 +18,7 @@ from mainstay_controller.domain.records import Host, Incident, Json, Vm
 from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.change_state import change_incident
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import Stale, Store, eq, ne
+from mainstay_controller.store.port import Stale, Store, any_of, eq, ne, none_of
 from mainstay_runtime.clock import Clock
 
 TIMELINE_MAX = 200
@@ -112,15 +112,32 @@ def shortened(timeline: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 async def open_host_incident(store: Store, host: Host, trigger: str, silent_seconds: float, cloud: Cloud) -> Incident:
-    """In the transaction that makes the host suspect."""
-    fresh = Incident(
-        id=IncidentId(cloud.rng.uuid()),
-        created=await store.now(),
-        host_id=host.id,
-        host_boot_id=host.boot_id,
-        trigger=trigger,
-    )
-    return await _add(store, fresh, f"host {host.name}: {trigger}", silent_seconds, cloud)
+    [incident] = await open_host_incidents(store, [(host, trigger, silent_seconds)], cloud)
+    return incident
+
+
+async def open_host_incidents(
+    store: Store, silent: Sequence[tuple[Host, str, float]], cloud: Cloud
+) -> Sequence[Incident]:
+    """In the transaction that makes the hosts suspect: each with what made it so, and how long it has been silent."""
+    now = await store.now()
+    incidents = [
+        _in_our_hands(
+            Incident(
+                id=IncidentId(cloud.rng.uuid()),
+                created=now,
+                host_id=host.id,
+                host_boot_id=host.boot_id,
+                trigger=trigger,
+            ),
+            f"host {host.name}: {trigger}",
+            silent_seconds,
+            cloud,
+        )
+        for host, trigger, silent_seconds in silent
+    ]
+    await store.incidents.add_all(incidents)
+    return incidents
 
 
 async def open_vm_incident(store: Store, vm: Vm, missing: Missing, cloud: Cloud) -> Incident:
@@ -133,14 +150,14 @@ async def open_vm_incident(store: Store, vm: Vm, missing: Missing, cloud: Cloud)
         trigger=f"the guest stopped ({missing.cause})",
         evidence=({"cause": missing.cause.value, "detail": missing.detail},),
     )
-    return await _add(store, fresh, f"vm {vm.name}: {fresh.trigger} {missing.detail}".rstrip(), 0.0, cloud)
+    told = f"vm {vm.name}: {fresh.trigger} {missing.detail}".rstrip()
+    return await store.incidents.add(_in_our_hands(fresh, told, 0.0, cloud))
 
 
-async def _add(store: Store, incident: Incident, text: str, silent_seconds: float, cloud: Cloud) -> Incident:
-    """In our own hands from the first moment."""
+def _in_our_hands(incident: Incident, text: str, silent_seconds: float, cloud: Cloud) -> Incident:
+    """From the first moment."""
     opened = entry(cloud.clock.now(), round(silent_seconds * 1000), incident.phase, text)
-    mine = replace(incident, owner_id=cloud.me.id, owner_epoch=cloud.me.epoch, timeline=(opened,))
-    return await store.incidents.add(mine)
+    return replace(incident, owner_id=cloud.me.id, owner_epoch=cloud.me.epoch, timeline=(opened,))
 
 
 # --- whose ------------------------------------------------------------------------------------------------------------
@@ -150,17 +167,11 @@ async def open_incidents(store: Store) -> list[Incident]:
     return await store.incidents.find(ne("phase", IncidentPhase.CLOSED))
 
 
-async def incidents_of_host(store: Store, host_id: HostId) -> list[Incident]:
-    """The open ones about the host itself, newest first: of earlier boots guests may still be waiting."""
-    return await store.incidents.find(
-        eq("host_id", host_id), eq("vm_id", None), ne("phase", IncidentPhase.CLOSED), descending=True
-    )
-
-
-async def investigation_of(store: Store, host_id: HostId) -> Incident | None:
-    """The one that has no proof yet."""
-    unproven = [each for each in await incidents_of_host(store, host_id) if each.phase is not IncidentPhase.RECOVERING]
-    return unproven[0] if unproven else None
+async def investigations_of(store: Store, host_ids: Sequence[HostId]) -> set[HostId | None]:
+    """Of which of these hosts there is one that has no proof yet."""
+    proven = (IncidentPhase.RECOVERING, IncidentPhase.CLOSED)
+    about_hosts = (any_of("host_id", host_ids), eq("vm_id", None), none_of("phase", proven))
+    return {incident.host_id for incident in await store.incidents.find(*about_hosts)}
 
 
 async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:
