@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from mainstay_agent.lease.bounds import dead_after
+from mainstay_agent.link.link import WELCOME_SECONDS
 from mainstay_agent.link.over_grpc import SESSION
 from mainstay_proto import codec
 from mainstay_proto.digest import digest_of
@@ -47,6 +48,9 @@ from tests.bench.http2 import Call, dial, message
 
 CLOCK, RNG = SystemClock(), SystemRng()
 BACKOFF_CAP_SECONDS = 5.0
+DIALS_AT_ONCE = 50
+"""Of a process: each agent has a machine of its own for its half of a handshake, here they share one, and those who are in must not be kept from
+beating by those who come."""
 SLICES = 100
 """Of an interval: heartbeats are spread over them."""
 
@@ -70,6 +74,8 @@ class Agent:
     guests: dict[str, GuestReport] = field(default_factory=dict)
     beat: bytes = b""
     dead: bool = False
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    given_up: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
     retry_after_seconds: float | None = None
 
@@ -91,16 +97,29 @@ class Agent:
         attempt = 0
         while not self.dead:
             self.over.clear()
-            self.welcomed, self.retry_after_seconds = False, None
+            self.answered.clear()
+            self.welcomed, self.given_up, self.retry_after_seconds = False, False, None
             self.call = Call(SESSION, CONTROLLER_NAME, codec.up.encode(self._hello()), self._hear, self._ended)
             try:
-                await dial(self.call, "127.0.0.1", self.crowd.port, self.context)
+                async with self.crowd.dialling:
+                    await dial(self.call, "127.0.0.1", self.crowd.port, self.context)
+                await self._be_answered(self.call)
                 await self.over.wait()
             except (OSError, TimeoutError) as error:
                 self.crowd.lost[type(error).__name__] += 1
             attempt = 0 if self.welcomed else attempt + 1
             wait = self.retry_after_seconds
             await CLOCK.sleep(wait if wait is not None else RNG.uniform(0, min(BACKOFF_CAP_SECONDS, 0.2 * 2**attempt)))
+
+    async def _be_answered(self, call: Call) -> None:
+        """Raises TimeoutError when the controller neither welcomes nor refuses it in time; it then goes without a word, as the link does."""
+        try:
+            async with asyncio.timeout(WELCOME_SECONDS):
+                await self.answered.wait()
+        except TimeoutError:
+            self.given_up = True
+            call.cut()
+            raise
 
     def die(self) -> None:
         """Its power is gone: the connection stays, and nothing is said any more."""
@@ -129,9 +148,10 @@ class Agent:
         )
 
     def _ended(self, why: str) -> None:
-        if not self.welcomed and self.retry_after_seconds is None:
+        if not self.welcomed and not self.given_up and self.retry_after_seconds is None:
             self.crowd.lost[f"before its welcome: {why}"] += 1
         self.crowd.present.discard(self)
+        self.answered.set()
         self.over.set()
 
     def _hear(self, body: bytes) -> None:
@@ -141,6 +161,7 @@ class Agent:
         match down:
             case Welcome():
                 self.welcomed = True
+                self.answered.set()
                 self.crowd.came(self, down)
                 self.say_beat()
             case Refused():
@@ -201,6 +222,9 @@ class Crowd:
     lost: Counter[str] = field(default_factory=Counter)
     sent_back: Counter[str] = field(default_factory=Counter)
     starts: list[float] = field(default_factory=list)
+    dialling: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DIALS_AT_ONCE))
+    late_seconds: float = 0.0
+    """How late this process was to say a beat, at worst: no controller can hear it sooner."""
     interval_seconds: float = 1.0
     profile: str = "fast"
     pools: dict[str, str] = field(default_factory=dict)
@@ -225,6 +249,7 @@ class Crowd:
             for agent in everybody[slice_::SLICES]:
                 if agent.welcomed and agent in self.present:
                     agent.say_beat()
+            self.late_seconds = max(self.late_seconds, CLOCK.monotonic() - due)
             slice_ = (slice_ + 1) % SLICES
             due = max(due + self.interval_seconds / SLICES, CLOCK.monotonic() - self.interval_seconds)
             await CLOCK.sleep(max(0.0, due - CLOCK.monotonic()))
@@ -243,7 +268,9 @@ class Crowd:
     def told(self) -> dict[str, object]:
         """What happened since this was asked last."""
         told: dict[str, object] = {"lost": self.lost, "sent_back": self.sent_back, "starts": self.starts}
-        self.lost, self.sent_back, self.starts, self.has_been_in = Counter(), Counter(), [], True
+        told["late_seconds"] = self.late_seconds
+        self.lost, self.sent_back, self.starts, self.late_seconds = Counter(), Counter(), [], 0.0
+        self.has_been_in = True
         return told
 
     def sightings_of(self, host_id: str) -> tuple[SlotSighting, ...]:

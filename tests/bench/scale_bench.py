@@ -138,13 +138,14 @@ async def come(server: Process, crowd: Crowds, agents: int) -> Span:
 class Failed:
     lost: dict[str, int]
     sent_back: dict[str, int]
+    late_seconds: float
 
     @property
     def errors(self) -> int:
         return sum(self.lost.values())
 
     def __str__(self) -> str:
-        return f"failed {self.lost or 0}, asked to come again {self.sent_back or 0}"
+        return f"failed {self.lost or 0}, asked to come again {self.sent_back or 0}, beats {self.late_seconds:.1f} s late from the agents' own processes"
 
 
 def what_failed(crowd: Crowds) -> Failed:
@@ -152,7 +153,7 @@ def what_failed(crowd: Crowds) -> Failed:
     told = crowd.ask("told")
     lost: Counter[str] = sum((each["lost"] for each in told), Counter())
     back: Counter[str] = sum((each["sent_back"] for each in told), Counter())
-    return Failed(lost=dict(lost), sent_back=dict(back))
+    return Failed(lost=dict(lost), sent_back=dict(back), late_seconds=max(each["late_seconds"] for each in told))
 
 
 async def steady(server: Process, crowd: Crowds, seconds: float) -> Span:
