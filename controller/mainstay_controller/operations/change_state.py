@@ -85,10 +85,22 @@ async def change_vms(store: Store, now: datetime, changes: Sequence[VmChange]) -
     return written
 
 
-async def change_incident(
-    store: Store, incident: Incident, event: IncidentEvent, why: str, *, into: Incident | None = None
-) -> Incident:
-    phase = after(incident_table.TRANSITIONS, incident.phase, event)
-    changed = await store.incidents.swap(incident, replace(into or incident, phase=phase))
-    log.info(f"incident {incident.id}: {incident.phase} -> {phase} ({why})", host=incident.host_id, vm=incident.vm_id)
-    return changed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentChange:
+    """`into`: the row with whatever else changes with the phase."""
+
+    incident: Incident
+    into: Incident
+    why: str
+
+
+async def change_incidents(store: Store, event: IncidentEvent, changes: Sequence[IncidentChange]) -> list[Incident]:
+    """The same event for each: all or none; as they are written, in the order of the changes."""
+    phases = [after(incident_table.TRANSITIONS, change.incident.phase, event) for change in changes]
+    written = await store.incidents.swap_all(
+        [(change.incident, replace(change.into, phase=phase)) for change, phase in zip(changes, phases, strict=True)]
+    )
+    for change, phase in zip(changes, phases, strict=True):
+        told = f"incident {change.incident.id}: {change.incident.phase} -> {phase} ({change.why})"
+        log.info(told, host=change.incident.host_id, vm=change.incident.vm_id)
+    return written

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.records import Setting
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.fleet import Fleet
+from mainstay_controller.operations.gathered import Gathered
 from mainstay_controller.operations.host_rounds import HostRounds
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.master_key import MasterKey
@@ -17,6 +18,9 @@ from mainstay_controller.operations.proofs_known import ProofsKnown
 from mainstay_controller.operations.settings import Settings
 from mainstay_controller.store.port import Store
 from mainstay_runtime.clock import Clock, Rng
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +51,22 @@ class Cloud:
     setting_rows: Sequence[Setting] | None = None
     proofs: ProofsKnown = field(default_factory=ProofsKnown)
     rounds: HostRounds = field(init=False)
+    _gathered: dict[object, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rounds = HostRounds(self.store, self.journal)
+
+    def gathered(
+        self, answer_all: Callable[[Sequence[Question], Cloud], Awaitable[Sequence[Answer]]], together_max: int
+    ) -> Gathered[Question, Answer]:
+        """Who asks that function while it works is answered together with the others who do."""
+
+        async def answer(questions: Sequence[Question]) -> Sequence[Answer]:
+            return await answer_all(questions, self)
+
+        if answer_all not in self._gathered:
+            self._gathered[answer_all] = Gathered(answer, together_max)
+        return cast(Gathered[Question, Answer], self._gathered[answer_all])
 
     def settings_in(self, scope: Scope, place_id: str) -> Settings:
         """What holds there: its own values, and for the rest those of the whole cloud."""

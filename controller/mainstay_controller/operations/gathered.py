@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar, cast
 
 Question = TypeVar("Question")
@@ -29,8 +30,13 @@ class Place(Generic[Question, Answer]):
 class Gathered(Generic[Question, Answer]):
     """`answer_all` returns an answer a question, in their order.  It may be asked the same again when it was broken off."""
 
-    def __init__(self, answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+    def __init__(
+        self,
+        answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        together_max: int = TOGETHER_MAX,
+    ) -> None:
         self._answer_all = answer_all
+        self._together_max = together_max
         self._waiting: dict[Place[Question, Answer], None] = {}
         self._turn = asyncio.Lock()
 
@@ -45,7 +51,7 @@ class Gathered(Generic[Question, Answer]):
         try:
             async with self._turn:
                 if not place.is_answered:
-                    await self._answer(list(self._waiting)[:TOGETHER_MAX])
+                    await self._answer(list(islice(self._waiting, self._together_max)))
         finally:
             self._waiting.pop(place, None)
         if place.error is not None:

@@ -16,7 +16,7 @@ from mainstay_controller.domain.jobs import lives
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Host, Incident, Json, Vm
 from mainstay_controller.domain.states import IncidentPhase
-from mainstay_controller.operations.change_state import change_incident
+from mainstay_controller.operations.change_state import IncidentChange, change_incidents
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import Stale, Store, any_of, eq, ne, none_of
 from mainstay_runtime.clock import Clock
@@ -81,22 +81,44 @@ class CaseFile:
         *proofs: Proof,
         evidence: tuple[Entry, ...] = (),
     ) -> None:
-        self.note(why)
-        into, noted = self._noted(), len(self._notes)
+        step = self.step(event, why, *proofs, evidence=evidence)
+        [written] = await take_steps(store or self.cloud.store, event, [step])
+        step.is_written(written)
+
+    def step(self, event: IncidentEvent, why: str, *proofs: Proof, evidence: tuple[Entry, ...] = ()) -> Step:
+        """Yet to be written, for those that write several at once."""
+        into = self._noted(entry(self.cloud.clock.now(), self.elapsed_ms, self.incident.phase, why))
         if proofs:
             kept = (*into.evidence, *(as_facts(proof) for proof in proofs), *evidence)
             into = replace(into, proof=as_facts(proofs[0]), evidence=kept)
         if event in (IncidentEvent.FALSE_ALARM, IncidentEvent.SETTLED):
             into = replace(into, closed=self.cloud.clock.now(), outcome=why)
-        books = store or self.cloud.store
-        try:
-            self.incident = await change_incident(books, self.incident, event, why, into=into)
-        except Stale as error:
-            raise CaseLost(self.id) from error
-        del self._notes[:noted]
+        change = IncidentChange(incident=self.incident, into=into, why=why)
+        return Step(case=self, change=change, noted=len(self._notes))
 
-    def _noted(self) -> Incident:
-        return replace(self.incident, timeline=shortened((*self.incident.timeline, *self._notes)))
+    def _noted(self, *last: Entry) -> Incident:
+        return replace(self.incident, timeline=shortened((*self.incident.timeline, *self._notes, *last)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A case as it is to be after an event, with what was `noted` so far."""
+
+    case: CaseFile
+    change: IncidentChange
+    noted: int
+
+    def is_written(self, incident: Incident) -> None:
+        self.case.incident = incident
+        del self.case._notes[: self.noted]
+
+
+async def take_steps(store: Store, event: IncidentEvent, steps: Sequence[Step]) -> list[Incident]:
+    """All or none."""
+    try:
+        return await change_incidents(store, event, [step.change for step in steps])
+    except Stale as error:
+        raise CaseLost(", ".join(step.case.id for step in steps)) from error
 
 
 def entry(at: datetime, offset_ms: int, phase: IncidentPhase, text: str) -> Entry:

@@ -5,6 +5,7 @@ the next controller begins from the rows and asks everybody anew."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,22 +28,28 @@ from mainstay_controller.domain.ha.case import (
 )
 from mainstay_controller.domain.ha.proof import PoweredOff, Proof, Victim, proofs_for
 from mainstay_controller.domain.ha.settling import Settled
-from mainstay_controller.domain.ids import PoolId, VmId
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
-from mainstay_controller.domain.records import Host, Json
+from mainstay_controller.domain.records import Host, Json, Vm
 from mainstay_controller.domain.states import HostState, IncidentPhase
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.fleet.power.port import PowerAction
-from mainstay_controller.operations.change_state import change_host
+from mainstay_controller.operations.change_state import HostChange, change_host, change_hosts
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.hosts.out_of_band import place_of_power
-from mainstay_controller.operations.journal import AlertType, Level, about_host, place_of
+from mainstay_controller.operations.journal import AlertType, Level, Trouble, about_host, place_of
 from mainstay_controller.operations.orders.settle import settle_all
-from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
+from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile, take_steps
 from mainstay_controller.operations.recovery.host_ha import may_act_on
 from mainstay_controller.operations.recovery.inquiry import Inquiry
-from mainstay_controller.operations.recovery.release_guests import Freed, guests_to_release, leave_unproven, release
+from mainstay_controller.operations.recovery.release_guests import (
+    Freed,
+    guests_to_release,
+    leave_unproven,
+    release,
+    release_all,
+)
 from mainstay_controller.operations.recovery.release_older_boot import is_older, release_older_boot
 from mainstay_controller.operations.recovery.victims import victims_of
 from mainstay_controller.store.port import Stale, Store, any_of, eq
@@ -54,6 +61,8 @@ GAP_SECONDS = 3.0
 """Between two looks: then it was us who did not listen."""
 ORDER_AGAIN_SECONDS = 5.0
 """Before an order to fence that did not help is given again."""
+TOGETHER_MAX = 20
+"""So many hosts are declared dead in one transaction: with a thousand guests or so, for which the loop can bear to be busy."""
 SUSPECT = frozenset({HostState.ALERT})
 Evidence = tuple[dict[str, Json], ...]
 
@@ -192,7 +201,15 @@ class Investigation:
         settled = await self._settled(proven, known)
         if len(settled) == len(proven):
             unproven = {victim.vm_id for victim in victims} - settled.keys()
-            await declare_down(self.case, self.host, proofs, settled, unproven, evidence_in(known))
+            finding = Finding(
+                case=self.case,
+                host=self.host,
+                proofs=proofs,
+                settled=settled,
+                unproven=unproven,
+                evidence=evidence_in(known),
+            )
+            await declare_down(finding, self.cloud)
         else:
             await self._release(settled, known)
 
@@ -297,46 +314,92 @@ def last_contact(host: Host, cloud: Cloud) -> float:
     return cloud.clock.monotonic() if heard_at is None else heard_at
 
 
-async def declare_down(
-    case: CaseFile,
-    host: Host,
-    proofs: tuple[Proof, ...],
-    settled: Mapping[VmId, Settled],
-    unproven: Set[VmId],
-    evidence: Evidence,
-) -> None:
-    """The host, its guests and the incident change together.  `settled`: those of its guests that the proofs cover; `unproven`: the others.  Raises
-    Stale when one of them changed meanwhile; then one looks again."""
-    cloud = case.cloud
-    cloud.fleet.bar_holds(host.id)
-    why = "; ".join(str(proof) for proof in proofs)
-    async with cloud.store.transaction() as store:
-        now = await store.now()
-        into = replace(host, proven_dead_boot_id=case.incident.host_boot_id)
-        await change_host(store, host, HostEvent.HOST_DOWN, now, why, into=into)
-        guests = await guests_to_release(store, host.id)
-        if any(vm.id not in settled and vm.id not in unproven for vm in guests):
-            raise Stale(f"host {host.name} was given a guest meanwhile")
-        freed = [Freed(vm=vm, settled=settled[vm.id], evidence=evidence) for vm in guests if vm.id in settled]
-        await release(store, case, freed)
-        await leave_unproven(store, case, await store.vms.find(eq("host_id", host.id)))
-        await tell_host_down(store, case, host, proofs, freed)
-        await case.advance(IncidentEvent.PROVEN, f"proven: {why}", store, *proofs, evidence=evidence)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A host is dead, and why.  `settled`: those of its guests that the proofs cover; `unproven`: the others."""
+
+    case: CaseFile
+    host: Host
+    proofs: tuple[Proof, ...]
+    settled: Mapping[VmId, Settled]
+    unproven: Set[VmId]
+    evidence: Evidence
+
+    @property
+    def why(self) -> str:
+        return "; ".join(str(proof) for proof in self.proofs)
+
+    def knows(self, vm: Vm) -> bool:
+        return vm.id in self.settled or vm.id in self.unproven
+
+    def freed(self, vm: Vm) -> Freed:
+        return Freed(vm=vm, settled=self.settled[vm.id], evidence=self.evidence)
+
+
+async def declare_down(finding: Finding, cloud: Cloud) -> None:
+    """The host, its guests and the incident change together, and with them those of other hosts that are proven dead in the same moment.  Raises
+    Stale when one of its rows changed meanwhile; then one looks again."""
+    cloud.fleet.bar_holds(finding.host.id)
+    await cloud.gathered(declare_all_down, TOGETHER_MAX).ask(finding)
     cloud.fleet.bells.ring(DECISIONS)
-    cloud.fleet.give_up_orders(host.id, why)
-    cloud.fleet.drop_session(host.id, "proven dead")
+    cloud.fleet.give_up_orders(finding.host.id, finding.why)
+    cloud.fleet.drop_session(finding.host.id, "proven dead")
 
 
-async def tell_host_down(
-    store: Store, case: CaseFile, host: Host, proofs: tuple[Proof, ...], freed: list[Freed]
+async def declare_all_down(findings: Sequence[Finding], cloud: Cloud) -> list[None]:
+    steps = [
+        each.case.step(IncidentEvent.PROVEN, f"proven: {each.why}", *each.proofs, evidence=each.evidence)
+        for each in findings
+    ]
+    of_host = {each.host.id: each for each in findings}
+    async with cloud.store.transaction() as store:
+        await _change_hosts(store, findings)
+        freed = await _freed(store, of_host)
+        await release_all(store, freed, cloud)
+        left = await store.vms.find(any_of("host_id", list(of_host)))
+        await leave_unproven(store, [(of_host[HostId(str(vm.host_id))].case, vm) for vm in left])
+        await tell_hosts_down(store, findings, freed, cloud)
+        written = await take_steps(store, IncidentEvent.PROVEN, steps)
+    for step, incident in zip(steps, written, strict=True):
+        step.is_written(incident)
+    return [None] * len(findings)
+
+
+async def _change_hosts(store: Store, findings: Sequence[Finding]) -> None:
+    changes = [
+        HostChange(
+            host=each.host,
+            into=replace(each.host, proven_dead_boot_id=each.case.incident.host_boot_id),
+            why=each.why,
+        )
+        for each in findings
+    ]
+    await change_hosts(store, HostEvent.HOST_DOWN, await store.now(), changes)
+
+
+async def _freed(store: Store, of_host: Mapping[HostId, Finding]) -> list[tuple[CaseFile, Freed]]:
+    freed = []
+    for vm in await guests_to_release(store, *of_host):
+        finding = of_host[HostId(str(vm.host_id))]
+        if not finding.knows(vm):
+            raise Stale(f"host {finding.host.name} was given a guest meanwhile")
+        if vm.id in finding.settled:
+            freed.append((finding.case, finding.freed(vm)))
+    return freed
+
+
+async def tell_hosts_down(
+    store: Store, findings: Sequence[Finding], freed: Sequence[tuple[CaseFile, Freed]], cloud: Cloud
 ) -> None:
-    journal, why = case.cloud.journal, str(proofs[0])
-    subject = f"Host down, {host.name}"
-    text = f"{subject}: {why}; {len(freed)} guests are released"
-    await journal.event(store, "HA.STATE.TRANSITION", text, about_host(host), level=Level.ERROR)
-    await journal.alert(
-        store, AlertType.HOST, subject, description=text, dedupe_key=alert_key(host), place=place_of(host)
-    )
+    released, events, troubles = Counter(case.id for case, _ in freed), [], []
+    for each in findings:
+        host, subject = each.host, f"Host down, {each.host.name}"
+        text = f"{subject}: {each.proofs[0]}; {released[each.case.id]} guests are released"
+        events.append(cloud.journal.entry("HA.STATE.TRANSITION", text, about_host(host), level=Level.ERROR))
+        key, place = alert_key(host), place_of(host)
+        troubles.append(Trouble(type=AlertType.HOST, subject=subject, description=text, dedupe_key=key, place=place))
+    await store.events.add_all(events)
+    await cloud.journal.alert_of_all(store, troubles)
 
 
 def alert_key(host: Host) -> str:

@@ -5,7 +5,7 @@ not cover stays where its row has it, and its record says what is waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from mainstay_controller.domain.ha.evidence import StopCause
 from mainstay_controller.domain.ha.proof import Proof, as_facts
 from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Verdict, judge
-from mainstay_controller.domain.ids import DecisionId
+from mainstay_controller.domain.ids import DecisionId, IncidentId, VmId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import Decision, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, VmState
@@ -23,7 +23,7 @@ from mainstay_controller.operations.journal import AlertType, Level, about_vm
 from mainstay_controller.operations.orders.start_orders import taken_off
 from mainstay_controller.operations.recovery.casebook import CaseFile
 from mainstay_controller.operations.recovery.crash_loops import tell_crash_loop
-from mainstay_controller.store.port import Store, any_of, eq
+from mainstay_controller.store.port import Store, any_of
 
 RESTART, WAIT = "restart", "wait"
 WAITED_FOR = {
@@ -51,18 +51,23 @@ class Freed:
 
 async def release(store: Store, case: CaseFile, freed: Iterable[Freed]) -> list[Decision]:
     """Within the caller's transaction; Stale means that somebody changed one of the guests, and nothing was written."""
-    now, cloud = await store.now(), case.cloud
-    judged = [(each, judge(each.vm, each.cause, force_ha=cloud.settings.force_ha)) for each in freed]
-    off = await change_vms(store, now, [_gone(each, verdict) for each, verdict in judged])
+    return await release_all(store, [(case, each) for each in freed], case.cloud)
+
+
+async def release_all(store: Store, freed: Sequence[tuple[CaseFile, Freed]], cloud: Cloud) -> list[Decision]:
+    """Each guest with the case that it belongs to."""
+    now = await store.now()
+    judged = [(case, each, judge(each.vm, each.cause, force_ha=cloud.settings.force_ha)) for case, each in freed]
+    off = await change_vms(store, now, [_gone(each, verdict) for _, each, verdict in judged])
     decisions, events = [], []
-    for (each, verdict), vm in zip(judged, off, strict=True):
+    for (case, each, verdict), vm in zip(judged, off, strict=True):
         decisions.append(_decision(case, each, vm, verdict, now))
         text = f"{vm.name} stopped: {each.proof}; {verdict.why}"
         events.append(cloud.journal.entry("VM.STOP", text, about_vm(vm), level=Level.WARN))
         await _alert(store, each, verdict, cloud)
     await store.events.add_all(events)
     written = await _write(store, decisions)
-    for each, verdict in judged:
+    for _, each, verdict in judged:
         if each.cause is not None and isinstance(verdict, Restart):
             await tell_crash_loop(store, each.vm, cloud)
     return written
@@ -77,10 +82,15 @@ async def _write(store: Store, decisions: list[Decision]) -> list[Decision]:
     """In place of what was written while their proof was waited for."""
     if not decisions:
         return []
-    earlier = await store.decisions.find(eq("incident_id", decisions[0].incident_id))
-    known = {decision.vm_id: decision for decision in earlier}
-    await store.decisions.add_all([decision for decision in decisions if decision.vm_id not in known])
-    return [await _replace(store, known[each.vm_id], each) if each.vm_id in known else each for each in decisions]
+    incident_ids = sorted({decision.incident_id for decision in decisions})
+    earlier = await store.decisions.find(any_of("incident_id", incident_ids))
+    known = {about(decision): decision for decision in earlier}
+    await store.decisions.add_all([decision for decision in decisions if about(decision) not in known])
+    return [await _replace(store, known[about(each)], each) if about(each) in known else each for each in decisions]
+
+
+def about(decision: Decision) -> tuple[IncidentId, VmId]:
+    return decision.incident_id, decision.vm_id
 
 
 async def _replace(store: Store, known: Decision, decision: Decision) -> Decision:
@@ -121,10 +131,10 @@ def _decision(case: CaseFile, freed: Freed, vm: Vm, verdict: Verdict, now: datet
             )
 
 
-async def leave_unproven(store: Store, case: CaseFile, vms: Iterable[Vm]) -> None:
-    """Guests of a dead host of which its proof says nothing."""
+async def leave_unproven(store: Store, left: Sequence[tuple[CaseFile, Vm]]) -> None:
+    """Guests of dead hosts of which the proofs say nothing."""
     now = await store.now()
-    await _write(store, [_waiting(case, vm, now) for vm in vms])
+    await _write(store, [_waiting(case, vm, now) for case, vm in left])
 
 
 def _waiting(case: CaseFile, vm: Vm, now: datetime) -> Decision:
@@ -155,6 +165,6 @@ async def _alert(store: Store, freed: Freed, verdict: Verdict, cloud: Cloud) -> 
         await cloud.journal.alert(store, AlertType.USER_VM, subject, dedupe_key=f"vm-stopped:{vm.id}")
 
 
-async def guests_to_release(store: Store, host_id: str) -> list[Vm]:
-    """All that may run on that host by their rows."""
-    return await store.vms.find(eq("host_id", host_id), any_of("state", ON_A_HOST))
+async def guests_to_release(store: Store, *host_ids: str) -> list[Vm]:
+    """All that may run on those hosts by their rows."""
+    return await store.vms.find(any_of("host_id", host_ids), any_of("state", ON_A_HOST))
