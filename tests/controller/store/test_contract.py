@@ -119,6 +119,21 @@ async def test_several_swaps_are_all_written_or_none(store: Store) -> None:
     assert await store.vms.by_id(seen[4].id) == seen[4]
 
 
+async def test_several_swaps_may_each_change_something_else(store: Store) -> None:
+    seen = [a_vm(f"vm{number}") for number in range(3)]
+    await store.vms.add_all(seen)
+    changed = [
+        dataclasses.replace(seen[0], epoch=5),
+        dataclasses.replace(seen[1], state=VmState.STARTING, host_id=HostId("h1")),
+        seen[2],
+    ]
+
+    written = await store.vms.swap_all(list(zip(seen, changed, strict=True)))
+
+    assert [vm.epoch for vm in written] == [5, seen[1].epoch, seen[2].epoch]
+    assert [await store.vms.by_id(vm.id) for vm in seen] == written
+
+
 async def test_of_many_who_swap_the_same_row_one_wins(store: Store) -> None:
     seen = await store.vms.add(a_vm())
     wins: list[int] = []

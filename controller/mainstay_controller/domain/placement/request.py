@@ -127,6 +127,9 @@ class Alternatives:
         yield from self.full
         yield from self.unfit
 
+    def __len__(self) -> int:
+        return len(self.full) + len(self.unfit)
+
     def __str__(self) -> str:
         return ", ".join(str(rejected) for rejected in self) or "there is no host at all"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.placement.request import Alternatives
@@ -91,17 +91,17 @@ def pause(decision: Decision, settings: Settings) -> timedelta:
 
 def in_facts(alternatives: Alternatives) -> tuple[Phase, ...]:
     """Each host that was not chosen, by name and number."""
-    rejected = list(alternatives)
     named: list[Phase] = [
         {
             "target": each.host_id,
             "target_name": each.host_name,
             "rejected_by": [{"code": by.code.value, "need": by.need, "have": by.have} for by in each.by],
         }
-        for each in rejected[:ALTERNATIVES_MAX]
+        for each in islice(alternatives, ALTERNATIVES_MAX)
     ]
-    if len(rejected) > ALTERNATIVES_MAX:
-        named.append({"target": "", "target_name": f"and {len(rejected) - ALTERNATIVES_MAX} more", "rejected_by": []})
+    more = len(alternatives) - len(named)
+    if more:
+        named.append({"target": "", "target_name": f"and {more} more", "rejected_by": []})
     return tuple(named)
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, Page, Stale, Unreachable, Where
+from mainstay_controller.store.sql import changing
+from mainstay_controller.store.sql.changing import Change
 from mainstay_controller.store.sql.file_reader import FileReader, Values
 from mainstay_controller.store.sql.questions import Question
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
@@ -224,48 +226,53 @@ class SqlRepository(Generic[T]):
         rows = [self._mapping.write(record) for record in records]
 
         async def insert(connection: AsyncConnection) -> None:
-            await connection.execute(sa.insert(self._table), rows)
+            await connection.execute(changing.insert(self._table), rows)
 
         await self._store.written(insert)
 
     async def swap(self, old: T, new: T) -> T:
-        values = self._change(old, new)
+        change = self._change(old, new)
+        update, values = changing.update(self._table, change.fields), change.values_of(change.fields)
 
-        async def update(connection: AsyncConnection) -> None:
-            done = await connection.execute(self._mapping.update, values)
+        async def write(connection: AsyncConnection) -> None:
+            done = await connection.execute(update, values)
             if done.rowcount == 0:
                 raise Stale(f"{self._table.name}: {values['known_id']} is no longer version {values['known_version']}")
 
-        await self._store.written(update)
-        return self._as_written(values)
+        await self._store.written(write)
+        return self._as_written(change)
 
     async def swap_all(self, changes: Sequence[tuple[T, T]]) -> list[T]:
         """Rows that are locked cannot change: when all are as they were known, all are written in one go."""
         if len(changes) < 2:
             return [await self.swap(old, new) for old, new in changes]
-        rows = [self._change(old, new) for old, new in changes]
-        known = {row["known_id"]: row["known_version"] for row in rows}
-        columns = (self._table.c.id, self._table.c.version)
-        lock = sa.select(*columns).where(columns[0].in_(list(known))).order_by(columns[0]).with_for_update()
+        to_do = [self._change(old, new) for old, new in changes]
+        known = {change.id: change.version for change in to_do}
+        fields = frozenset[str]().union(*(change.fields for change in to_do))
+        rows = [change.values_of(fields) for change in to_do]
 
-        async def update(connection: AsyncConnection) -> None:
-            there = {row.id: row.version for row in await connection.execute(lock)}
+        async def write(connection: AsyncConnection) -> None:
+            found = await connection.execute(changing.locked(self._table), {"ids": list(known)})
+            there = {row.id: row.version for row in found}
             if there != known:
                 changed = sorted(id for id in known if there.get(id) != known[id])
                 raise Stale(f"{self._table.name}: {', '.join(changed)} changed")
-            await connection.execute(self._mapping.update, rows)
+            await connection.execute(changing.update(self._table, fields), rows)
 
-        await self._store.written(update)
-        return [self._as_written(row) for row in rows]
+        await self._store.written(write)
+        return [self._as_written(change) for change in to_do]
 
-    def _change(self, old: T, new: T) -> dict[str, Any]:
-        """What `mapping.update` is given."""
+    def _change(self, old: T, new: T) -> Change:
         before, values = self._mapping.write(old), self._mapping.write(new)
-        known = {"known_id": before["id"], "known_version": before["version"]}
-        return values | {"id": before["id"], "version": before["version"] + 1} | known
+        id, version = before["id"], before["version"]
+        values |= {"id": id, "version": version + 1}
+        fields = frozenset(
+            name for name, value in values.items() if value is not before[name] and value != before[name]
+        )
+        return Change(id=id, version=version, fields=fields, values=values)
 
-    def _as_written(self, change: dict[str, Any]) -> T:
-        record: T = self._mapping.record(**{name: change[name] for name in self._mapping.fields})
+    def _as_written(self, change: Change) -> T:
+        record: T = self._mapping.record(**change.values)
         return record
 
     async def remove(self, record_id: str) -> bool:

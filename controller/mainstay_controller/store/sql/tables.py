@@ -50,11 +50,10 @@ class JsonText(sa.types.TypeDecorator[Any]):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mapping:
-    """One aggregate's table, and how a row becomes a record.  `update` is the compare-and-set; it and the read of one row are built once."""
+    """One aggregate's table, and how a row becomes a record."""
 
     table: sa.Table
     by_id: sa.Select[Any]
-    update: sa.Update
     record: type
     fields: tuple[str, ...]
     readers: tuple[tuple[str, Callable[[Any], Any]], ...]
@@ -84,12 +83,10 @@ def mapping_of(name: str, aggregate: Aggregate, metadata: sa.MetaData) -> Mappin
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-    same_row = (table.c.id == sa.bindparam("known_id"), table.c.version == sa.bindparam("known_version"))
-    update = sa.update(table).where(*same_row).values({field: sa.bindparam(field) for field in hints})
     readers = ((field, reader_of(hint)) for field, hint in hints.items())
     needed = tuple((field, reader) for field, reader in readers if reader is not None)
     by_id = sa.select(table).where(table.c.id == sa.bindparam("id"))
-    return Mapping(table, by_id, update, aggregate.record, tuple(hints), needed)
+    return Mapping(table, by_id, aggregate.record, tuple(hints), needed)
 
 
 def column_of(field: str, hint: Any, *, is_key: bool) -> sa.Column[Any]:
