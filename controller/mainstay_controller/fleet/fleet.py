@@ -28,7 +28,7 @@ from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, 
 from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
-from mainstay_controller.fleet.translate import arrival, guest_seen
+from mainstay_controller.fleet.translate import arrival, guest_seen, lease_timing
 from mainstay_controller.fleet.verbs import MigrationStep, Verbs, pool_mount
 from mainstay_proto import messages as m
 from mainstay_proto.peers import Pictures, PicturesWanted
@@ -584,15 +584,6 @@ async def answer_of(question: Awaitable[Pictures]) -> Pictures | None:
         return await question
     except Unavailable:
         return None
-
-
-def lease_timing(profile: m.LeaseProfile) -> LeaseTiming:
-    return LeaseTiming(
-        quiet_seconds=2 * profile.renew_seconds + profile.poll_seconds,
-        doomed_seconds=profile.validity_seconds - profile.watchdog_seconds * (1 + profile.clock_error),
-        view_age_max_seconds=profile.validity_seconds / 2,
-        late_io_seconds=profile.late_io_seconds * (1 + 2 * profile.clock_error),
-    )
 
 
 def say(session: AgentSession, down: m.Down) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mainstay_controller.domain.ha.case import LeaseTiming
 from mainstay_controller.domain.ha.evidence import GuestSeen, Power, SlotSeen, StopCause
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.fleet.gate import HostArrival
-from mainstay_proto.messages import GuestEvent, GuestReport, HostFacts, SlotSighting
+from mainstay_proto.messages import GuestEvent, GuestReport, HostFacts, LeaseProfile, SlotSighting
 from mainstay_proto.messages import StopCause as WireCause
 
 
@@ -57,4 +58,13 @@ def arrival(facts: HostFacts, *, agent_id: str, agent_version: str, resumed: boo
         capabilities=facts.capabilities,
         watchdog=facts.watchdog,
         guests=tuple(guest_seen(guest) for guest in facts.guests),
+    )
+
+
+def lease_timing(profile: LeaseProfile) -> LeaseTiming:
+    return LeaseTiming(
+        quiet_seconds=2 * profile.renew_seconds + profile.poll_seconds,
+        doomed_seconds=profile.validity_seconds - profile.watchdog_seconds * (1 + profile.clock_error),
+        view_age_max_seconds=profile.validity_seconds / 2,
+        late_io_seconds=profile.late_io_seconds * (1 + 2 * profile.clock_error),
     )
