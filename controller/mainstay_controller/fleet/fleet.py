@@ -356,7 +356,7 @@ class Fleet(Verbs):
     # --- SessionSink --------------------------------------------------------------------------------------------------
 
     def knocking(self, agent_id: str) -> AbstractContextManager[None]:
-        self._hosts.knocked(self._clock.monotonic())
+        self._hosts.knocked(agent_id, self._clock.monotonic())
         return self._hosts.let_in(self._hosts.spoken_for_by(agent_id))
 
     def sent_away(self, agent_id: str, seconds: float) -> None:

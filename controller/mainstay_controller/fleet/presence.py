@@ -5,7 +5,7 @@ operations, told by `news`."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ class Presences:
         self._hosts: dict[HostId, Presence] = {}
         self._last_arrival_at = float("-inf")
         self._at_the_gate: Counter[HostId] = Counter()
-        self._knocked_at: deque[float] = deque(maxlen=CROWD)
+        self._knocked_at: dict[str, float] = {}  # by the last agents that did, the newest last
         self._crowded_at = float("-inf")
         self._spoken_for: dict[str, tuple[HostId, ...]] = {}
         """By agents that speak for others than the host of their own id."""
@@ -138,10 +138,13 @@ class Presences:
         finally:
             self._at_the_gate.subtract(host_ids)
 
-    def knocked(self, now: float) -> None:
-        """One more agent."""
-        self._knocked_at.append(now)
-        if len(self._knocked_at) == CROWD and now - self._knocked_at[0] < CROWD_SECONDS:
+    def knocked(self, agent_id: str, now: float) -> None:
+        """One that knocks again and again is no crowd."""
+        self._knocked_at.pop(agent_id, None)
+        self._knocked_at[agent_id] = now
+        if len(self._knocked_at) > CROWD:
+            del self._knocked_at[next(iter(self._knocked_at))]
+        if len(self._knocked_at) == CROWD and now - next(iter(self._knocked_at.values())) < CROWD_SECONDS:
             self._crowded_at = now
 
     def come_again(self, host_ids: Sequence[HostId], now: float, at: float) -> None:

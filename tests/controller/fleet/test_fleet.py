@@ -503,3 +503,15 @@ async def test_while_there_is_a_crowd_at_the_door_those_whose_sessions_broke_are
             pass
 
     assert {last.host_id: last.at for last in fleet.last_heard()} == {"lost": 10.0, "silent": 0.0}
+
+
+async def test_one_agent_that_knocks_again_and_again_is_no_crowd() -> None:
+    fleet = a_fleet()
+    await fleet.closed(await arrive(fleet, "lost"), "its line broke")
+
+    await asyncio.sleep(10)
+    for _ in range(CROWD):
+        with fleet.knocking("other"):
+            pass
+
+    assert [last.at for last in fleet.last_heard()] == [0.0]
