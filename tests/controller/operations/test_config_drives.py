@@ -93,10 +93,18 @@ async def test_the_target_of_a_migration_is_told_what_the_source_was() -> None:
         assert files(source) == files(target)
 
 
-async def test_data_that_is_not_in_base64_is_refused_by_its_field_and_nothing_is_written() -> None:
+async def test_line_breaks_of_an_encoder_are_not_part_of_the_data() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here, user_data=f"{DATA[:8]}\r\n{DATA[8:]}\n")
+
+        assert vm.user_data == DATA
+
+
+@pytest.mark.parametrize("data", ["#cloud-config", "aGVsbG8", "aGV bG8=", "aGVsbG8=\u00e9"])
+async def test_data_that_is_not_in_base64_is_refused_by_its_field_and_nothing_is_written(data: str) -> None:
     async with a_cloud() as here:
         with pytest.raises(InvalidParameter, match=r"userdata.*Base64"):
-            await deploy_vm.begin(a_new_vm(user_data="#cloud-config"), ANN, here.cloud)
+            await deploy_vm.begin(a_new_vm(user_data=data), ANN, here.cloud)
 
         assert await here.cloud.store.vms.find() == []
 
