@@ -105,9 +105,14 @@ async def test_keys_and_groups_are_named() -> None:
 
         deployed = await api.post("deployVirtualMachine", **ground, keypairs="laptop,desk", affinitygroupnames="apart")
         [vm] = (await api.call("listVirtualMachines", id=deployed.body["id"])).body["virtualmachine"]
+        by_key = [
+            (await api.call("listVirtualMachines", keypair=name)).body.get("count", 0)
+            for name in ("desk", "top", "lap")
+        ]
         no_key = await api.post("deployVirtualMachine", **ground, keypair="lost")
         no_group = await api.post("deployVirtualMachine", **ground, affinitygroupnames="lost")
 
     assert (vm["keypairs"], [group["name"] for group in vm["affinitygroup"]]) == ("laptop,desk", ["apart"])
+    assert by_key == [1, 0, 0]
     assert complaint(no_key) == (431, "Invalid parameter keypair")
     assert complaint(no_group) == (431, "Invalid parameter affinitygroupnames")

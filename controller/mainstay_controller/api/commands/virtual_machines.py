@@ -30,7 +30,7 @@ from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.vms import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
 from mainstay_controller.operations.vms.groups import members_of
-from mainstay_controller.store.port import LIVE, Where, any_of, eq
+from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class ListVirtualMachines(ScopedListing):
     template_id: Annotated[TemplateId | None, "the ID of the template", Filter()] = None
     service_offering_id: Annotated[OfferingId | None, "the ID of the service offering", Filter()] = None
     ha_enable: Annotated[bool | None, "whether it is restarted when its host fails", Filter("ha_enabled")] = None
-    key_pair: Annotated[str | None, "the name of its SSH key pair", Filter()] = None
+    key_pair: Annotated[str | None, "the name of an SSH key pair it has"] = None
     iso_id: Annotated[TemplateId | None, "the ID of the ISO it has", Filter()] = None
     network_id: Annotated[NetworkId | None, "only those with an address in this network"] = None
     storage_id: Annotated[PoolId | None, "only those with a disk on this storage pool"] = None
@@ -68,6 +68,9 @@ class ListVirtualMachines(ScopedListing):
 
 async def _by_what_rows_do_not_say(request: ListVirtualMachines, _caller: Caller, cloud: Cloud) -> list[Where]:
     conditions: list[Where] = []
+    if request.key_pair:
+        named = await cloud.store.vms.find(contains(("key_pair",), request.key_pair), LIVE)
+        conditions.append(any_of("id", [vm.id for vm in named if request.key_pair in vm.key_pair.split(",")]))
     if request.network_id:
         given = await cloud.store.ip_addresses.find(eq("network_id", request.network_id))
         conditions.append(any_of("id", sorted({each.vm_id for each in given if each.vm_id})))
