@@ -199,6 +199,23 @@ async def test_a_new_password_is_in_the_result_of_its_job_and_in_no_list() -> No
     assert (short.status, "password" in short.body["errortext"]) == (431, True)
 
 
+async def test_new_keys_come_with_a_new_password_where_the_template_takes_one() -> None:
+    async with an_api() as api:
+        zone, store = await a_zone(api), api.cloud.store
+        await api.post("createSSHKeyPair", name="desk")
+        shown = {}
+        for takes_one in (True, False):
+            image = replace(an_iso(zone), id=TemplateId(f"t-{takes_one}"), is_iso=False, password_enabled=takes_one)
+            await store.templates.add(replace(image, name=image.id))
+            vm = replace(a_vm("User", zone, template_id=image.id), id=VmId(f"vm-{takes_one}"))
+            await store.vms.add(replace(vm, name=vm.id))
+            told = await result_of(api, "resetSSHKeyForVirtualMachine", id=vm.id, keypair="desk")
+            shown[takes_one] = told["virtualmachine"]
+
+    assert [shown[takes_one]["keypairs"] for takes_one in (True, False)] == ["desk", "desk"]  # type: ignore[index]
+    assert ("password" in shown[True], "password" in shown[False]) == (True, False)  # type: ignore[operator]
+
+
 def test_a_guest_without_an_iso_has_its_own_disks_only() -> None:
     assert disks(GuestOrder(vm=a_vm("User", "z"), volumes=(), template=None, mounts={})) == ()
 

@@ -93,7 +93,7 @@ async def scale(request: ChangeService, caller: Caller, cloud: Cloud) -> views.V
 
 @instant_job("resetSSHKeyForVirtualMachine", roles=USERS)
 async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> views.VmView:
-    """Gives a virtual machine that is Stopped other SSH key pairs, which it reads as it starts."""
+    """Gives a virtual machine that is Stopped other SSH key pairs, and a new password where its template takes one; it reads them as it starts."""
     vm = await cloud.store.vms.by_id(request.id)
     check_stopped(vm)
     owner = await cloud.store.accounts.by_id(vm.account_id)
@@ -101,7 +101,8 @@ async def reset_ssh_key(request: ResetSshKey, caller: Caller, cloud: Cloud) -> v
     if not pairs:
         raise InvalidParameter("keypair", "name one by keypair, or several by keypairs")
     changed = await update_vm(vm.id, VmChanges(key_pairs=pairs), cloud)
-    return await one(views.virtual_machines, changed, caller, cloud)
+    renewed = await guest_passwords.with_fresh_password(changed, cloud)
+    return await one(views.virtual_machines_with_passwords, renewed, caller, cloud)
 
 
 @instant_job("resetPasswordForVirtualMachine", roles=USERS)

@@ -1,7 +1,7 @@
 """The password a guest is to take from us: made here, kept sealed, shown once to who asked.
 
-It is for templates that say so (`passwordenabled`); the router of the guest's network hands it to the guest that asks there.  Only a VM that is
-Stopped gets another, as a running guest would not ask again."""
+It is for templates that say so (`passwordenabled`), and is in the config drive that the guest starts with.  Only a VM that is Stopped gets another, as
+a running guest would not look again."""
 
 from __future__ import annotations
 
@@ -29,11 +29,21 @@ def password_of(vm: Vm, cloud: Cloud) -> str | None:
     return None if vm.password is None else opened(name_of_guest_password(vm.id), vm.password, cloud)
 
 
+async def with_fresh_password(vm: Vm, cloud: Cloud) -> Vm:
+    """If its template takes one, else as it is."""
+    template = await _template_of(vm, cloud)
+    return vm if template is None else await cloud.store.vms.swap(vm, with_password(vm, template, cloud))
+
+
 async def reset_password(vm: Vm, wanted: str, cloud: Cloud) -> Vm:
     check_stopped(vm)
-    template = await cloud.store.templates.get(vm.template_id) if vm.template_id else None
+    template = await _template_of(vm, cloud)
     if template is None or not template.password_enabled:
         raise InvalidParameter("id", f"the template of VM {vm.name} takes no password from us")
     if wanted and not (LENGTH_MIN <= len(wanted) <= LENGTH_MAX and wanted.isprintable()):
         raise InvalidParameter("password", f"it must have {LENGTH_MIN} to {LENGTH_MAX} characters that can be printed")
     return await cloud.store.vms.swap(vm, with_password(vm, template, cloud, wanted))
+
+
+async def _template_of(vm: Vm, cloud: Cloud) -> Template | None:
+    return await cloud.store.templates.get(vm.template_id) if vm.template_id else None
