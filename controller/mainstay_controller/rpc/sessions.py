@@ -12,7 +12,7 @@ It knows nothing of gRPC: `serve` takes any Stream."""
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -108,6 +108,13 @@ class Session:
 
     def hears(self) -> None:
         self.heard_at = self.clock.monotonic()
+        self._has_arrived()
+
+    def is_over(self) -> None:
+        self._has_arrived()
+        self.ended.set_result(None)
+
+    def _has_arrived(self) -> None:
         if self.arrival is not None:
             self.arrival.over()
             self.arrival = None
@@ -141,8 +148,16 @@ class Sessions:
     async def serve(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> None:
         """One session from its first word to its last.  The peer's certificate has been verified."""
         try:
-            with ExitStack() as stay:
-                await self._converse(peer, stream, stay)
+            with self._sink.knocking(peer.id):
+                arrival = await self._admission.admit()
+                session, hello = await self._let_in(peer, stream, arrival)
+            try:
+                answer = await self._sink.opened(hello, peer, session)
+                del hello, arrival  # a session lasts for months
+                await self._hold(session, answer, stream)
+            finally:
+                self._live.pop(session.agent_id)
+                session.is_over()
         except Overloaded as error:
             self._sink.sent_away(peer.id, error.retry_after_seconds or 0.0)
             await _send_away(refusals.told(error), stream)
@@ -152,18 +167,6 @@ class Sessions:
             log.info("lost before its session began", peer=peer.id, why=str(lost))
         except Exception:
             log.exception("session failed", peer=peer.id)
-
-    async def _converse(self, peer: PeerIdentity, stream: Stream[Down, Up], stay: ExitStack) -> None:
-        with self._sink.knocking(peer.id):
-            arrival = stay.enter_context(await self._admission.admit())
-            session, hello = await self._let_in(peer, stream, arrival)
-        try:
-            answer = await self._sink.opened(hello, peer, session)
-            del hello  # a session lasts for months
-            await self._hold(session, answer, stream)
-        finally:
-            self._live.pop(session.agent_id)
-            session.ended.set_result(None)
 
     def close_all(self, reason: str, last_word: Redirect | Refused | None = None) -> None:
         for session in self._live.values():
@@ -192,6 +195,16 @@ class Sessions:
                 self._live[agent_id].close("revoked", refusals.told(Revoked()))
 
     async def _let_in(self, peer: PeerIdentity, stream: Stream[Down, Up], arrival: Arrival) -> tuple[Session, Hello]:
+        try:
+            hello = await self._introduced(peer, stream)
+            await self._make_room_for(peer.id)
+        except BaseException:
+            arrival.over()
+            raise
+        session = self._live[peer.id] = Session.begun_by(hello, peer, arrival, self._clock)
+        return session, hello
+
+    async def _introduced(self, peer: PeerIdentity, stream: Stream[Down, Up]) -> Hello:
         hello = await next_of(stream, HELLO_SECONDS)
         if not isinstance(hello, Hello):
             raise BadHello
@@ -200,9 +213,7 @@ class Sessions:
         if peer.id != hello.agent_id:
             raise WrongIdentity(f"the certificate is of {peer.id}, the hello of {hello.agent_id}")
         refusals.check(await self._book.standing(peer.role, peer.id))
-        await self._make_room_for(peer.id)
-        session = self._live[peer.id] = Session.begun_by(hello, peer, arrival, self._clock)
-        return session, hello
+        return hello
 
     async def _make_room_for(self, agent_id: str) -> None:
         while (older := self._live.get(agent_id)) is not None:
