@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from mainstay_controller.store.aggregates import AGGREGATES
@@ -105,12 +106,21 @@ class MemoryRepository(Generic[T]):
         self, *where: Where, order_by: str = "created", descending: bool = False, limit: int | None = None
     ) -> list[T]:
         await self._store.touch(f"find {self._name}")
-        found = list(self._table.values())
+        found = self._named_in(where)
         for condition in where:
-            found = [row for row in found if holds(row, condition)]
+            kept = keeper(condition)
+            found = [row for row in found if kept(row)]
         if len(found) > 1:
             found.sort(key=lambda row: (sort_key(getattr(row, order_by)), row.id), reverse=descending)  # type: ignore[attr-defined]
         return found[:limit]
+
+    def _named_in(self, where: Sequence[Where]) -> list[T]:
+        """Rows whose ids the question names are not looked for among all."""
+        for condition in where:
+            if condition.field == "id" and condition.op in ("eq", "in"):
+                ids = (condition.value,) if condition.op == "eq" else frozenset(condition.value)
+                return [self._table[record_id] for record_id in ids if record_id in self._table]
+        return list(self._table.values())
 
     async def page(
         self, *where: Where, page: Page, order_by: str = "created", descending: bool = False
@@ -131,8 +141,8 @@ class MemoryRepository(Generic[T]):
     async def add_all(self, records: Sequence[T]) -> None:
         await self._store.touch(f"add {self._name}")
         async with self._store.writing():
-            for at, record in enumerate(records):
-                self._refuse_twins(record, [*self._table.values(), *records[:at]])
+            for fields in (("id",), *self._unique):
+                self._refuse_twins(records, fields, self._table.values())
             self._table.update({record.id: record for record in records})  # type: ignore[attr-defined]
 
     async def swap(self, old: T, new: T) -> T:
@@ -154,7 +164,9 @@ class MemoryRepository(Generic[T]):
         if current is None or current.version != old.version:
             raise Stale(f"{self._name}: {old.id}")
         written: T = dataclasses.replace(new, version=current.version + 1)
-        self._refuse_twins(written, [row for row in self._table.values() if row is not current])
+        for fields in self._unique:
+            if any(getattr(current, name) != getattr(written, name) for name in fields):
+                self._refuse_twins([written], fields, [row for row in self._table.values() if row is not current])
         self._table[current.id] = written
         return written
 
@@ -176,21 +188,24 @@ class MemoryRepository(Generic[T]):
                 continue
         return claimed
 
-    def _refuse_twins(self, record: Any, others: Sequence[Any]) -> None:
-        for fields in (("id",), *self._unique):
-            wanted = tuple(getattr(record, name) for name in fields)
-            if None in wanted:
+    def _refuse_twins(self, records: Sequence[Any], fields: Sequence[str], others: Iterable[Any]) -> None:
+        identity = attrgetter(*fields)
+        taken = {identity(other) for other in others}
+        for record in records:
+            if None in [getattr(record, name) for name in fields]:
                 continue
-            for other in others:
-                if tuple(getattr(other, name) for name in fields) == wanted:
-                    raise Conflict(f"{self._name}: {', '.join(fields)} {wanted} is taken")
+            if identity(record) in taken:
+                raise Conflict(f"{self._name}: {', '.join(fields)} {identity(record)} is taken")
+            taken.add(identity(record))
 
 
-def holds(row: Any, condition: Where) -> bool:
+def keeper(condition: Where) -> Callable[[Any], bool]:
+    field, want = condition.field, condition.value
     if condition.op == "contains_any_case":
-        keyword = str(condition.value).lower()
-        return any(keyword in str(getattr(row, name) or "").lower() for name in condition.field.split(","))
-    return COMPARE[condition.op](getattr(row, condition.field), condition.value)
+        keyword, names = str(want).lower(), field.split(",")
+        return lambda row: any(keyword in str(getattr(row, name) or "").lower() for name in names)
+    compare, wanted = COMPARE[condition.op], frozenset(want) if condition.op in ("in", "not_in") else want
+    return lambda row: compare(getattr(row, field), wanted)
 
 
 def sort_key(value: Any) -> tuple[bool, Any]:
