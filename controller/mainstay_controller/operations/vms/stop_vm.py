@@ -70,6 +70,9 @@ class Stop:
     async def next_step(self, vm: Vm) -> None:
         match vm.state:
             case VmState.RUNNING:
+                await self.run.reached(
+                    "stopping it", 10
+                )  # if the job is ours no more, who runs may run by a later wish
                 await change_vm(self.cloud.store, vm, VmEvent.STOP_REQUESTED, await self.cloud.store.now(), "by order")
             case VmState.MIGRATING:
                 await settle_migration(vm, self.run)
