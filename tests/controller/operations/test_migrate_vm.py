@@ -93,7 +93,7 @@ async def test_a_guest_that_did_not_move_runs_on_and_the_target_has_forgotten_it
         assert vm.id not in here.host(2).guests
 
 
-async def test_a_paused_source_runs_on_only_after_the_target_has_forgotten() -> None:
+async def test_a_paused_source_is_never_resumed_since_the_guest_may_have_run_on_the_target() -> None:
     async with a_cloud() as here:
         vm = await a_running_vm(here)
         here.host(1).twist("migrate", Say(UNKNOWN))
@@ -102,9 +102,11 @@ async def test_a_paused_source_runs_on_only_after_the_target_has_forgotten() -> 
 
         await here.run(job)
 
-        assert here.world.where_runs(vm.id) == ["h1"]
-        verbs = [verb for host in here.site.hosts for verb in host.verbs() if verb in ("cancel", "resume")]
-        assert sorted(verbs) == ["cancel", "resume"]
+        verbs = [verb for host in here.site.hosts for verb in host.verbs() if verb in ("cancel", "stop", "resume")]
+        assert sorted(verbs) == ["cancel", "stop"]
+        assert here.world.where_runs(vm.id) == []
+        [decision] = await here.cloud.store.decisions.find()
+        assert (decision.vm_id, decision.rule, (await here.vm(vm.id)).state) == (vm.id, "ha-off", VmState.STOPPED)
 
 
 async def test_while_neither_host_answers_the_vm_is_migrating_and_is_attended_to_later() -> None:

@@ -2,7 +2,10 @@
 
 The source runs it under the epoch in the row, the target under the next.  One of these is settled in the end: it arrived, it stayed, or it is
 on neither, and then recovery has it in hand with the proof.  It stays on the source only when the target has forgotten the epoch handed
-over; a target that has it running has won."""
+over; a target that has it running has won.
+
+A source that is paused has handed it over, as far as it knows.  A target that has it no more may have run it until it died or lost its memory in a boot:
+then the copy on the source is of a time before the last writes, and is taken off too.  The guest begins anew from its disk."""
 
 from __future__ import annotations
 
@@ -98,6 +101,7 @@ class Settling:
         self.source_id = vm.host_id
         self.target_id = vm.target_host_id
         self.orders = 0
+        self._target_wrote_until: float | None = None
 
     async def decide(self, source: Sight, target: Sight) -> Vm | None:
         """None: it cannot be told yet."""
@@ -109,11 +113,11 @@ class Settling:
             return None
         if not (target.proof or await self._target_has_forgotten()):
             return None
-        if source.is_without_it:
-            settled = source.proof or await self._source_acknowledges()
-            return await lost(self.vm, settled, self.run) if settled is not None else None
-        if source.power is Power.PAUSED:
-            await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
+        if source.is_without_it or source.power is Power.PAUSED:
+            settled = source.proof or await self._source_gives_it_up(source)
+            if settled is None or not (target.proof or await self._target_has_written()):
+                return None
+            return await lost(self.vm, settled, self.run)
         return await stayed(self.vm, self.run)
 
     async def _clear_away_its_other_half(self, source: Sight) -> None:
@@ -145,15 +149,27 @@ class Settling:
         fleet = self.cloud.fleet
         return isinstance(await self._tell(fleet.cancel_incoming, self.target_id, self.vm.epoch + 1, "cancel"), Done)
 
-    async def _source_acknowledges(self) -> Settled | None:
-        """It is told to forget the guest: then it will not start it by itself either."""
-        told = await self._tell(self.cloud.fleet.forget_guest, self.source_id, self.vm.epoch, "forget")
+    async def _source_gives_it_up(self, source: Sight) -> Settled | None:
+        """It is told to stop the guest, or to forget it: then it will not start it by itself either."""
+        fleet, stopped = self.cloud.fleet, partial(self.cloud.fleet.stop_guest, forced=True)
+        verb, word = (stopped, "stop") if source.power is Power.PAUSED else (fleet.forget_guest, "forget")
+        told = await self._tell(verb, self.source_id, self.vm.epoch, word)
         if not isinstance(told, Done):
             return None
-        proof = Acknowledged(vm_id=self.vm.id, host_id=self.source_id, epoch=self.vm.epoch)
+        return await self._settled(Acknowledged(vm_id=self.vm.id, host_id=self.source_id, epoch=self.vm.epoch))
+
+    async def _target_has_written(self) -> bool:
+        """It does not run the guest, and will not; if it did, in this boot or the one before, that is since we first asked at the latest."""
+        if self._target_wrote_until is None:
+            late_io_seconds = self.cloud.fleet.lease_timing(self.target_id).late_io_seconds
+            self._target_wrote_until = self.cloud.clock.monotonic() + late_io_seconds
+        gone = Acknowledged(vm_id=self.vm.id, host_id=self.target_id, epoch=self.vm.epoch + 1, writes_landed=False)
+        return await self._settled(gone, self._target_wrote_until) is not None
+
+    async def _settled(self, proof: Acknowledged, over_at: float | None = None) -> Settled | None:
         pool_ids = await pools_of(self.vm, self.cloud.store)
-        settled = await settling([proof], pool_ids, self.run.job.id, self.cloud)
-        return settled if isinstance(settled, Settled) else None
+        told = await settling([proof], pool_ids, self.run.job.id, self.cloud, over_at=over_at)
+        return told if isinstance(told, Settled) else None
 
     async def _tell(self, verb: Callable[..., Awaitable[Outcome]], host_id: HostId, epoch: int, word: str) -> Outcome:
         return await verb(
