@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mainstay_controller.domain.ha.victims import ENDED
 from mainstay_controller.domain.ids import ClusterId, HostId, PodId, VmId, ZoneId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.placement.request import Purpose
@@ -241,10 +242,10 @@ async def give_up(vm_id: VmId, run: JobRun, event: VmEvent, why: str) -> Vm:
 
 async def want_running(vm_id: VmId, wanted: bool, run: JobRun) -> Vm:
     """Each job of a line writes its own intent when its turn comes, since the one before it may have written another; once, since what is
-    written later is another user's wish."""
+    written later is another user's wish.  Nobody wants a VM to run that was destroyed by then."""
     while True:
         vm = await living_vm(vm_id, run.cloud.store)
-        if vm.wanted_running is wanted or run.was_begun_before:
+        if vm.wanted_running is wanted or run.was_begun_before or (wanted and vm.state in ENDED):
             return vm
         try:
             return await run.cloud.store.vms.swap(vm, replace(vm, wanted_running=wanted))
