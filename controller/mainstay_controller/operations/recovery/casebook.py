@@ -189,11 +189,12 @@ async def open_incidents(store: Store) -> list[Incident]:
     return await store.incidents.find(ne("phase", IncidentPhase.CLOSED))
 
 
-async def investigations_of(store: Store, host_ids: Sequence[HostId]) -> set[HostId | None]:
-    """Of which of these hosts there is one that has no proof yet."""
+async def investigations_of(store: Store, hosts: Sequence[Host]) -> set[HostId]:
+    """Of which of these hosts there is one that has no proof yet.  One of an older boot says nothing of this one's silence."""
     proven = (IncidentPhase.RECOVERING, IncidentPhase.CLOSED)
-    about_hosts = (any_of("host_id", host_ids), eq("vm_id", None), none_of("phase", proven))
-    return {incident.host_id for incident in await store.incidents.find(*about_hosts)}
+    about_hosts = (any_of("host_id", [host.id for host in hosts]), eq("vm_id", None), none_of("phase", proven))
+    boots = {(incident.host_id, incident.host_boot_id) for incident in await store.incidents.find(*about_hosts)}
+    return {host.id for host in hosts if (host.id, host.boot_id) in boots}
 
 
 async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:

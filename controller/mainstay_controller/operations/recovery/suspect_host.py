@@ -64,7 +64,7 @@ async def _write(store: Store, found: Sequence[tuple[Host, Silence]], cloud: Clo
         for host, text in told
     ]
     await journal.alert_of_all(store, troubles)
-    known = await investigations_of(store, [host.id for host, _ in found])
+    known = await investigations_of(store, [host for host, _ in found])
     fresh = [(host, silence.trigger, silence.seconds) for host, silence in found if host.id not in known]
     await open_host_incidents(store, fresh, cloud)
 
