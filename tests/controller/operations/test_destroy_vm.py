@@ -12,6 +12,7 @@ from mainstay_controller.domain.states import JobState, VmState, VolumeState
 from mainstay_controller.operations.errors import PermissionDenied, ResourceInUse
 from mainstay_controller.operations.vms import attend_vms, destroy_vm
 from mainstay_controller.store.port import LIVE
+from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, Here, a_cloud
 from tests.kit.told_hosts import Say, failed
 from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy, start
@@ -41,6 +42,24 @@ async def test_a_recovered_vm_starts_again() -> None:
         job = await here.run(await start(here, vm))
 
         assert job.state is JobState.SUCCEEDED
+
+
+async def test_what_was_wished_while_a_vm_was_brought_down_for_its_destruction_is_taken_back() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here)
+        destruction = await destroy_vm.begin(vm.id, ANN, here.cloud)
+
+        async with background(here.work_for_ever):
+            while (await here.vm(vm.id)).state is not VmState.STOPPING:
+                await here.site.clock.sleep(0.01)
+            start_job = await start(here, vm)
+            wished = await here.vm(vm.id)
+            await here.ended(destruction)
+            start_job = await here.ended(start_job)
+
+        assert wished.wanted_running
+        assert start_job.state is JobState.FAILED
+        assert not (await here.vm(vm.id)).wanted_running
 
 
 async def test_only_a_destroyed_vm_is_recovered_or_expunged() -> None:

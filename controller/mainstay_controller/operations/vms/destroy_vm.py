@@ -57,7 +57,8 @@ async def work(run: JobRun) -> Vm:
         vm = await bring_down(vm.id, run, forced=False)
     if vm.state is VmState.STOPPED:
         now = await run.cloud.store.now()
-        vm = await change_vm(run.cloud.store, vm, VmEvent.DESTROY_REQUESTED, now, "by order")
+        unwanted = replace(vm, wanted_running=False)  # whatever was wished while it was being stopped
+        vm = await change_vm(run.cloud.store, vm, VmEvent.DESTROY_REQUESTED, now, "by order", into=unwanted)
     await tell_end(EVENT, f"VM {vm.name} is destroyed", vm, run, run.cloud.store)
     if run.job.parameters.get("expunge") == "True" or vm.state is VmState.ERROR:
         vm = await expunge(vm, run)
