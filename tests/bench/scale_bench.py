@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import resource
 import statistics
 from collections import Counter
@@ -212,9 +213,9 @@ async def reconnect(args: argparse.Namespace, controller: Controller, crowd: Cro
     TABLE.ours |= {"reconnect": span.seconds, "errors": failed.errors}
     tell(f"reconnect after {args.away_seconds:g} s away", told_of(span, args.agents), str(failed))
     tell("all are Up again", told_of(await all_up(controller, store, args.agents), args.agents))
-    mistaken = await store.incidents.count()
-    TABLE.ours["mistaken"] = mistaken
-    tell("suspected by mistake", f"{mistaken}, {await store.decisions.count()} guests decided about")
+    mistaken = Counter(re.sub(r"[\d.]+ s", "some s", incident.trigger) for incident in await store.incidents.find())
+    TABLE.ours["mistaken"] = mistaken.total()
+    tell("suspected by mistake", f"{dict(mistaken) or 0}, {await store.decisions.count()} guests decided about")
 
 
 async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> None:
