@@ -41,7 +41,7 @@ STOP_GRACE_SECONDS = 2.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # a Hello for all the hosts of a large vCenter
 WAITING_MAX = 20_000  # handshaken and not yet served; gRPC's own 1000 turns a storm into CANCELLED
 WAITING_SECONDS = 300  # gRPC's own 30 cancels in the middle of a long queue
-ACCEPTORS = 4
+ACCEPTORS = 16
 """Servers on one port: each takes one call at a time from its queue, a turn or two of the loop.  In a storm a single one keeps thousands waiting where
 nobody can tell them when to come again."""
 
