@@ -40,6 +40,11 @@ TOLERANT = LeaseProfile(
 PROFILES = {profile.name: profile for profile in (FAST, STANDARD, TOLERANT)}
 
 
+def delta_by_any_clock(profile: LeaseProfile) -> float:
+    """Seconds after which a write of another machine's, on its way to a pool that moves, has certainly landed."""
+    return profile.late_io_seconds * (1 + 2 * profile.clock_error)
+
+
 def outlast(profile: LeaseProfile, promised_seconds: float) -> float:
     """How long to wait until a promise of that length, kept by another clock and followed by the last write on its way, is certainly over."""
     skew = 2 * profile.clock_error * (promised_seconds + profile.watchdog_seconds)

@@ -19,9 +19,8 @@ SaidContra = TypeVar("SaidContra", contravariant=True)
 HeardCo = TypeVar("HeardCo", covariant=True)
 Heard = TypeVar("Heard")
 
-SEND_SECONDS = (
-    15.0  # for the carrier to take one message; in a storm a process may be late by seconds to notice that it did
-)
+SEND_SECONDS = 15.0
+"""For the carrier to take one message.  In a storm a process may be late by seconds to notice that it did."""
 
 
 class Stream(Protocol[SaidContra, HeardCo]):

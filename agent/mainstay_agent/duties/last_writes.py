@@ -14,6 +14,7 @@ from mainstay_agent.driver import Outcome, unknown
 from mainstay_agent.duties.answers import Deadline
 from mainstay_agent.duties.charge import Charge
 from mainstay_proto.messages import PoolLease
+from mainstay_proto.profiles import delta_by_any_clock
 
 STORAGE_SILENT = unknown("storage-silent", "it is gone since delta, but storage may still hold back what it wrote last")
 TOO_EARLY = unknown("deadline", "it is gone, but what it wrote last may still be on its way")
@@ -24,7 +25,7 @@ async def doubt(charge: Charge, vm_id: str, deadline: Deadline) -> Outcome | Non
     if charge.book.pools is None:
         return None
     clock, profile = charge.clock, charge.book.pools.profile
-    safe_at = clock.monotonic() + profile.late_io_seconds * (1 + 2 * profile.clock_error)
+    safe_at = clock.monotonic() + delta_by_any_clock(profile)
     silent_at = safe_at + profile.renew_seconds + profile.poll_seconds
     while not await _answered_since(safe_at, charge, vm_id):
         if clock.monotonic() >= silent_at:

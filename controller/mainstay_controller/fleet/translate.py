@@ -8,6 +8,7 @@ from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.fleet.gate import HostArrival
 from mainstay_proto.messages import GuestEvent, GuestReport, HostFacts, LeaseProfile, SlotSighting
 from mainstay_proto.messages import StopCause as WireCause
+from mainstay_proto.profiles import delta_by_any_clock
 
 
 def guest_seen(report: GuestReport | GuestEvent) -> GuestSeen:
@@ -66,5 +67,5 @@ def lease_timing(profile: LeaseProfile) -> LeaseTiming:
         quiet_seconds=2 * profile.renew_seconds + profile.poll_seconds,
         doomed_seconds=profile.validity_seconds - profile.watchdog_seconds * (1 + profile.clock_error),
         view_age_max_seconds=profile.validity_seconds / 2,
-        late_io_seconds=profile.late_io_seconds * (1 + 2 * profile.clock_error),
+        late_io_seconds=delta_by_any_clock(profile),
     )
