@@ -34,6 +34,7 @@ def make_engine(url: str) -> AsyncEngine:
     if dialect == "sqlite":
         sa.event.listen(engine.sync_engine, "connect", prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", begin_immediate)
+        sa.event.listen(engine.sync_engine, "invalidate", give_back_the_lock)
     return engine
 
 
@@ -82,6 +83,12 @@ def begin_immediate(connection: sa.Connection) -> None:
     """Take the write lock at once: a reader that turns writer could find its snapshot stale and fail."""
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def give_back_the_lock(connection: Any, _record: Any, _error: BaseException | None) -> None:
+    """A connection whose user was cancelled in the middle of a word is closed with that word half read, and SQLite keeps such a one open,
+    its write lock with it, until Python collects the cursor."""
+    connection.rollback()
 
 
 async def migrate(engine: AsyncEngine) -> None:
