@@ -27,7 +27,7 @@ from mainstay_controller.store.port import (
     ne,
     none_of,
 )
-from mainstay_runtime.tasks import all_of
+from mainstay_runtime.tasks import all_of, background
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -261,6 +261,24 @@ async def test_a_write_that_gave_way_to_a_rival_is_tried_again(store: Store) -> 
 
 class RivalGivesUp(Exception):
     """It changed its mind; nothing of it stays."""
+
+
+async def test_whoever_is_cancelled_in_a_transaction_leaves_nothing_half_done_and_nothing_locked(store: Store) -> None:
+    await store.vms.add_all([a_vm("vm1"), a_vm("vm2")])
+
+    async def raise_epochs() -> None:
+        async with store.transaction() as inner:
+            for vm in await inner.vms.find():
+                await inner.vms.swap(vm, dataclasses.replace(vm, epoch=vm.epoch + 1))
+
+    for moment in range(24):
+        async with background(raise_epochs):
+            await asyncio.sleep(moment / 2000)
+        first, second = await store.vms.find()
+        assert first.epoch == second.epoch
+
+    await raise_epochs()
+    assert [vm.epoch for vm in await store.vms.find()] == [first.epoch + 1] * 2
 
 
 async def test_claimed_rows_belong_to_one_owner(store: Store) -> None:
