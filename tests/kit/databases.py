@@ -31,14 +31,18 @@ class Server:
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self, *once: str) -> None:
-        """`once`: arguments of this start only."""
-        command = as_user(self.user, *self.command, *once)
-        self.process = subprocess.Popen(command, stdout=self._log(), stderr=subprocess.STDOUT)
+        """`once`: arguments of this start only.  Launched again like by a supervisor: the children of a killed one hold its memory for a moment."""
         deadline = time.monotonic() + START_SECONDS
+        self.process = self._launched(*once)
         while not self._takes_connections():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{(self.directory / 'log').read_text()[-2000:]}")
+            if self.process.poll() is not None:
+                self.process = self._launched(*once)
             time.sleep(0.1)
+
+    def _launched(self, *once: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(as_user(self.user, *self.command, *once), stdout=self._log(), stderr=subprocess.STDOUT)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT lets PostgreSQL end without waiting for clients; SIGKILL is a crash."""
