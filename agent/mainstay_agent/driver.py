@@ -157,7 +157,7 @@ class Driver(Protocol):
     async def close(self) -> None: ...
 
     def capabilities(self) -> frozenset[str]:
-        """Of: migrate, pause, stats, console, kernel-boot, volumes, media, config-drive, vnc, inject (fault injection of the simulator)."""
+        """Of: migrate, pause, stats, console, kernel-boot, volumes, media, hot-plug, config-drive, vnc, inject (fault injection of the simulator)."""
 
     async def hosts(self, deadline_seconds: float) -> tuple[HostFacts, ...]:
         """The hosts this driver speaks for, with facts; `guests` left empty."""
@@ -216,18 +216,29 @@ class HasVolumes(Protocol):
 
     async def remove_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome: ...
 
+    async def grow_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        """One that no guest has open."""
+
     async def check_pool(
         self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float
     ) -> Outcome: ...
 
 
-class HasMedia(Protocol):
-    """Optional: changes the medium in a running guest's drive."""
+class HotPlugs(Protocol):
+    """Optional: changes what a running guest has."""
 
     async def change_medium(
         self, host_id: str, vm_id: str, medium: DiskSpec | None, forced: bool, deadline_seconds: float
     ) -> Outcome:
         """REFUSED "no-drive": it was started without one.  FAILED: the guest holds on to the old one, and `forced` was not said."""
+
+    async def attach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        """DONE too when it has that disk.  UNKNOWN "in-flight" while an earlier call about this guest's disks has not ended."""
+
+    async def detach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        """DONE once the file is closed, or if it was not open; UNKNOWN while the guest has not let go of it."""
+
+    async def grow_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome: ...
 
 
 class HasStats(Protocol):

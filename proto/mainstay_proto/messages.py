@@ -138,6 +138,16 @@ class GuestSpec:
         own = tuple(disk for disk in self.disks if not disk.read_only)
         return replace(self, disks=own if medium is None else (*own, medium))
 
+    def with_disk(self, disk: DiskSpec) -> GuestSpec:
+        own = tuple(each for each in self.disks if not each.read_only and each.volume_id != disk.volume_id)
+        return replace(self, disks=(*own, disk, *self.media))
+
+    def without_disk(self, volume_id: str) -> GuestSpec:
+        return replace(self, disks=tuple(disk for disk in self.disks if disk.volume_id != volume_id))
+
+    def has_disk(self, volume_id: str) -> bool:
+        return any(disk.volume_id == volume_id for disk in self.disks)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestReport:
@@ -476,6 +486,37 @@ class ChangeMedium:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachDisk:
+    """One more disk for a guest that runs.  For hosts with the ability `hot-plug`.
+
+    The guest stands on that disk's pool too from before it has the disk: its leases are asked first.  Asked again for a disk it has: DONE."""
+
+    vm_id: str
+    epoch: int
+    disk: DiskSpec
+    tenure: Tenure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachDisk:
+    """DONE: the hypervisor has closed the file, so all that the guest wrote to it has landed.  UNKNOWN while the guest holds on to it: it may let go any
+    time.  REFUSED for a guest that does not run."""
+
+    vm_id: str
+    epoch: int
+    disk: DiskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowDisk:
+    """`disk.size_bytes` at the least for the disk of a guest that runs."""
+
+    vm_id: str
+    epoch: int
+    disk: DiskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareIncoming:
     """To the target of a migration: expect this guest under spec.epoch (the source runs epoch - 1)."""
 
@@ -567,6 +608,13 @@ class RemoveVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrowVolume:
+    """`disk.size_bytes` at the least for a disk that no guest has open; refused `in-use` where one has."""
+
+    disk: DiskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPool:
     """Is that path a mounted, writable pool here?  Answer {"mounted": .., "total_bytes": .., "used_bytes": .., "leases": ..}."""
 
@@ -593,6 +641,9 @@ Order = (
     | PauseGuest
     | ResumeGuest
     | ChangeMedium
+    | AttachDisk
+    | DetachDisk
+    | GrowDisk
     | PrepareIncoming
     | MigrateGuest
     | AbortMigration
@@ -604,6 +655,7 @@ Order = (
     | PoisonHost
     | PrepareVolume
     | RemoveVolume
+    | GrowVolume
     | CheckPool
     | GrantHold
     | UnknownMessage  # from a newer controller: refused "unknown-order"

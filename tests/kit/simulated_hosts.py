@@ -187,7 +187,7 @@ class Site:
             name,
             "test",
             Surroundings(
-                hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
+                hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
                 area_of=lambda _facts: self.areas[name],
                 memory_of=lambda _facts: self._memories.setdefault(name, KeptBytes()),
                 hosts_memory=self._memories.setdefault(f"hosts of {name}", KeptBytes()),

@@ -189,7 +189,7 @@ class Site:
             area = LocalLeaseArea(lease_ports(self.world, host, memory), self.clock)
             service = Service(
                 agent_id=host.host_id,
-                hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
+                hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
                 area_of=lambda _facts, area=area: area,  # type: ignore[misc]
                 memory_of=lambda _facts: Forgetful(),
                 hosts_memory=Forgetful(),

@@ -149,12 +149,12 @@ def test_a_kind_from_a_newer_peer_is_an_unknown_message() -> None:
 
 
 def test_an_order_from_a_newer_controller_keeps_its_command_id() -> None:
-    newer = agent_pb2.Down(command=agent_pb2.Command.FromString(b"\x0a\x02c1" + b"\xfa\x01\x01x")).SerializeToString()
+    newer = agent_pb2.Down(command=agent_pb2.Command.FromString(b"\x0a\x02c1" + b"\xa2\x06\x01x")).SerializeToString()
 
     command = codec.down.decode(newer)
 
     assert isinstance(command, Command)
-    assert (command.command_id, command.order) == ("c1", UnknownMessage(kind="Command [31]"))
+    assert (command.command_id, command.order) == ("c1", UnknownMessage(kind="Command [100]"))
 
 
 def test_an_enum_value_from_a_newer_peer_reads_as_unknown_or_absent() -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from mainstay_agent.duties.ports import Memory
-from mainstay_proto.messages import CommandResult, DiskSpec, GuestSpec, LeaseProfile, PoolMount
+from mainstay_proto.messages import CommandResult, GuestSpec, LeaseProfile, PoolMount
 
 
 class Wanted(StrEnum):
@@ -83,11 +83,9 @@ class Book:
         if entry is not None and entry.wanted is not wanted:
             self._put(replace(entry, wanted=wanted))
 
-    def note_medium(self, vm_id: str, medium: DiskSpec | None) -> None:
-        """So that a restart by ourselves is with what is in its drive now."""
-        entry = self._entries.get(vm_id)
-        if entry is not None:
-            self._put(replace(entry, spec=entry.spec.with_medium(medium)))
+    def note_spec(self, spec: GuestSpec) -> None:
+        """What it has now, so that a restart by ourselves is with that."""
+        self._put(replace(self._entries[spec.vm_id], spec=spec))
 
     def note_restart(self, vm_id: str, at: float) -> None:
         entry = self._entries[vm_id]

@@ -8,17 +8,21 @@ from __future__ import annotations
 from typing import assert_never
 
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
-from mainstay_agent.duties import guest_orders, migrating, observing
+from mainstay_agent.duties import device_orders, guest_orders, migrating, observing
 from mainstay_agent.duties.answers import NOT_SUPPORTED, Answer, Deadline
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_proto.messages import (
     AbortMigration,
+    AttachDisk,
     CancelIncoming,
     ChangeMedium,
     CheckPool,
     Command,
+    DetachDisk,
     ForgetGuest,
     GrantHold,
+    GrowDisk,
+    GrowVolume,
     MigrateGuest,
     PauseGuest,
     PoisonHost,
@@ -38,6 +42,7 @@ from mainstay_runtime.logs import logger
 
 log = logger(__name__)
 
+StorageOrder = PrepareVolume | RemoveVolume | GrowVolume | CheckPool
 ASKED_ANEW = (QueryGuests, ProbeHost, CheckPool, WatchHost)  # an old answer would be wrong
 
 
@@ -93,7 +98,13 @@ class Commands:
             case ResumeGuest():
                 return await guest_orders.resume_guest(charge, order, deadline)
             case ChangeMedium():
-                return await guest_orders.change_medium(charge, order, deadline)
+                return await device_orders.change_medium(charge, order, deadline)
+            case AttachDisk():
+                return await device_orders.attach_disk(charge, order, deadline)
+            case DetachDisk():
+                return await device_orders.detach_disk(charge, order, deadline)
+            case GrowDisk():
+                return await device_orders.grow_disk(charge, order, deadline)
             case ForgetGuest():
                 return await guest_orders.forget_guest(charge, order, deadline)
             case QueryGuests():
@@ -115,14 +126,14 @@ class Commands:
             case GrantHold(grant=grant):
                 await charge.area.grant_hold(grant)
                 return DONE
-            case PrepareVolume() | RemoveVolume() | CheckPool():
+            case PrepareVolume() | RemoveVolume() | GrowVolume() | CheckPool():
                 return await self._about_storage(order, deadline)
             case UnknownMessage(kind=kind):
                 return refused("unknown-order", kind)
             case never:
                 assert_never(never)
 
-    async def _about_storage(self, order: PrepareVolume | RemoveVolume | CheckPool, deadline: Deadline) -> Outcome:
+    async def _about_storage(self, order: StorageOrder, deadline: Deadline) -> Outcome:
         host_id, volumes = self._charge.host_id, self._charge.hypervisor.volumes
         if volumes is None:
             return NOT_SUPPORTED
@@ -131,6 +142,8 @@ class Commands:
                 return await volumes.prepare_volume(host_id, disk, deadline.remaining_seconds())
             case RemoveVolume(disk=disk):
                 return await volumes.remove_volume(host_id, disk, deadline.remaining_seconds())
+            case GrowVolume(disk=disk):
+                return await volumes.grow_volume(host_id, disk, deadline.remaining_seconds())
             case CheckPool(mount=mount, image_path=image_path):
                 return await volumes.check_pool(host_id, mount, image_path, deadline.remaining_seconds())
             case never:

@@ -12,14 +12,13 @@ from dataclasses import replace
 
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
 from mainstay_agent.duties import last_writes, launch
-from mainstay_agent.duties.answers import NOT_SUPPORTED, Answer, Deadline
+from mainstay_agent.duties.answers import Answer, Deadline
 from mainstay_agent.duties.attend import begin_attending
 from mainstay_agent.duties.book import MAYBE_RUNNING, Entry, Wanted
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.view import is_there
 from mainstay_agent.lease.area import EntryState, Refused
 from mainstay_proto.messages import (
-    ChangeMedium,
     ForgetGuest,
     GuestReport,
     GuestSpec,
@@ -154,7 +153,7 @@ def _refuse_stale(sighted: dict[str, GuestReport] | None, vm_id: str, epoch: int
     return None
 
 
-# --- reboot, pause, resume, change medium, forget, query -----------------------------------------------------------------------------
+# --- reboot, pause, resume, forget, query -----------------------------------------------------------------------------
 
 
 async def reboot_guest(charge: Charge, order: RebootGuest, deadline: Deadline) -> Outcome:
@@ -182,21 +181,6 @@ async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -
         return outcome
 
     return await with_epoch(charge, order.vm_id, order.epoch, deadline, resume)
-
-
-async def change_medium(charge: Charge, order: ChangeMedium, deadline: Deadline) -> Outcome:
-    media = charge.hypervisor.media
-    if media is None:
-        return NOT_SUPPORTED
-
-    async def change() -> Outcome:
-        seconds = deadline.remaining_seconds()
-        outcome = await media.change_medium(charge.host_id, order.vm_id, order.medium, order.forced, seconds)
-        if outcome.done:
-            charge.book.note_medium(order.vm_id, order.medium)
-        return outcome
-
-    return await with_epoch(charge, order.vm_id, order.epoch, deadline, change)
 
 
 async def _leases_hold(charge: Charge, vm_id: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstay_agent.driver import Driver, HasMedia, HasStats, HasVolumes, Migrates
+from mainstay_agent.driver import Driver, HasStats, HasVolumes, HotPlugs, Migrates
 from mainstay_proto.messages import Up
 
 
@@ -35,7 +35,7 @@ class Hypervisor:
     driver: Driver
     migration: Migrates | None = None
     volumes: HasVolumes | None = None
-    media: HasMedia | None = None
+    devices: HotPlugs | None = None
     stats: HasStats | None = None
 
 

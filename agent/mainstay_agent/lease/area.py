@@ -49,7 +49,8 @@ class Refused:
 
     Codes: `no-lease` (some pool's lease is not valid now, or its guests are being killed), `stale-epoch` (a higher one was seen),
     `running-other-epoch` (an older copy is not shown gone yet), `no-authority` (this epoch ran here, and its lease lapsed, or it was revoked, since),
-    `superseded-lease` (the order was given under an earlier tenure of a lease), `no-such-pool` (not configured here), `not-configured`."""
+    `superseded-lease` (the order was given under an earlier tenure of a lease), `no-such-pool` (not configured here), `not-configured`,
+    `no-such-guest` (nothing was granted to it under that epoch)."""
 
     code: str
     detail: str
@@ -141,6 +142,12 @@ class LeaseArea(Protocol):
         `standing`: a restart without a fresh order; needs `standing_authority`.  `generations`: the lease generation per pool under which the controller gave
         the order, so that an order that lay about while the host was declared dead is refused.  Asking again for a guest already entered under
         that epoch is Granted."""
+
+    async def stand_on(
+        self, vm_id: str, epoch: int, pools: frozenset[str], *, generations: tuple[tuple[str, int], ...] = ()
+    ) -> Granted | Refused:
+        """A guest that was granted under that epoch stands on these pools from now on: say so before it is given a disk on one more, and after it has lost
+        its last on one.  Refused (also `no-such-guest`): it stands on those it stood on."""
 
     async def confirm_running(self, vm_id: str, epoch: int) -> None:
         """The hypervisor's own word that the start is over and the guest runs."""

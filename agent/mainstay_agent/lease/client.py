@@ -145,6 +145,12 @@ class SocketLeaseArea:
         )
         return cast(Granted | Refused, answer)
 
+    async def stand_on(
+        self, vm_id: str, epoch: int, pools: frozenset[str], *, generations: tuple[tuple[str, int], ...] = ()
+    ) -> Granted | Refused:
+        answer = await self._ask("stand_on", vm_id=vm_id, epoch=epoch, pools=pools, generations=generations)
+        return cast(Granted | Refused, answer)
+
     async def confirm_running(self, vm_id: str, epoch: int) -> None:
         await self._ask("confirm_running", vm_id=vm_id, epoch=epoch)
 

@@ -163,6 +163,27 @@ class Keeper:
         ledger, answer = judged.ledger.enter(vm_id, epoch, pools, judged._tenures_of(pools), standing=standing)
         return replace(judged, ledger=ledger), actions, answer
 
+    def stand_on(
+        self, vm_id: str, epoch: int, pools: frozenset[str], now: float, *, generations: Tenures = ()
+    ) -> tuple[Keeper, tuple[Action, ...], Granted | Refused]:
+        """More pools need what a start on them all needs; fewer need only that the guest is not being killed already."""
+        judged, actions = self.tick(now)
+        entry = judged.ledger.entry(vm_id)
+        if entry is None or entry.epoch != epoch:
+            return judged, actions, Refused(code="no-such-guest", detail=f"{vm_id} was not granted under epoch {epoch}")
+        added = pools.difference(entry.pools)
+        refusal = judged._refusal(pools.union(entry.pools), generations, now) if added else judged._shooting(entry)
+        if refusal is not None:
+            return judged, actions, refusal
+        ledger = judged.ledger.standing_on(vm_id, pools, judged._tenures_of(added))
+        return replace(judged, ledger=ledger), actions, Granted(vm_id=vm_id, epoch=epoch)
+
+    def _shooting(self, entry: LedgerEntry) -> Refused | None:
+        for tenure in self.tenures:
+            if tenure.condemned is not None and tenure.pool_id in entry.pools:
+                return Refused(code="no-lease", detail=f"the guests of pool {tenure.pool_id} are being killed")
+        return None
+
     def _refusal(self, pools: frozenset[str], generations: Tenures, now: float) -> Refused | None:
         unknown = sorted(pools - self.pools)
         if unknown:

@@ -57,6 +57,17 @@ class Ledger:
         ledger = self._with_entry(entry)._with_order(Order(vm_id=vm_id, epoch=epoch, tenures=tenures))
         return ledger, Granted(vm_id=vm_id, epoch=epoch)
 
+    def standing_on(self, vm_id: str, pools: Iterable[str], added: Tenures) -> Ledger:
+        """On other pools.  Its authority stands on the tenures it was ordered under and, for pools that are new to it, on those of now."""
+        entry, order, pools = self.entry(vm_id), self.order(vm_id), frozenset(pools)
+        if entry is None:
+            return self
+        ledger = self._with_entry(replace(entry, pools=tuple(sorted(pools))))
+        if order is None or order.tenures is None:
+            return ledger
+        tenures = tuple(sorted(each for each in (*order.tenures, *added) if each[0] in pools))
+        return ledger._with_order(replace(order, tenures=tenures))
+
     def _refusal(self, vm_id: str, epoch: int, tenures: Tenures, *, standing: bool) -> Refused | None:
         entry, order = self.entry(vm_id), self.order(vm_id)
         if order is not None and epoch < order.epoch:

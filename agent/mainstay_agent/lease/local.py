@@ -21,7 +21,7 @@ from mainstay_agent.lease.area import (
     Warned,
 )
 from mainstay_agent.lease.feed import AreaFeed
-from mainstay_agent.lease.keeper import Keeper, KillGuests, Pet, Step, Tell, WriteSlot
+from mainstay_agent.lease.keeper import Action, Keeper, KillGuests, Pet, Step, Tell, WriteSlot
 from mainstay_agent.lease.observer import Observer, Scan, own_view, verdict_in
 from mainstay_agent.lease.ports import GuestKiller, Memory, Remembered, SlotStore, Watchdog
 from mainstay_agent.lease.slots import BLANK, PoisonSector, Slot
@@ -104,11 +104,21 @@ class LocalLeaseArea:
         keeper, actions, answer = self._keeper.authorise(
             vm_id, epoch, pools, self._clock.monotonic(), standing=standing, generations=generations
         )
+        return self._answered(keeper, actions, answer)
+
+    async def stand_on(
+        self, vm_id: str, epoch: int, pools: frozenset[str], *, generations: tuple[tuple[str, int], ...] = ()
+    ) -> Granted | Refused:
+        now = self._clock.monotonic()
+        return self._answered(*self._known.stand_on(vm_id, epoch, pools, now, generations=generations))
+
+    def _answered(self, keeper: Keeper, actions: tuple[Action, ...], answer: Granted | Refused) -> Granted | Refused:
+        """What is granted is remembered first."""
         if isinstance(answer, Granted):
             try:
                 self._remember(keeper)
             except OSError as error:
-                raise Unavailable(f"cannot remember {vm_id}, so it may not start") from error
+                raise Unavailable(f"cannot remember {answer.vm_id}, so it may not start") from error
         self._take((keeper, actions))
         return answer
 

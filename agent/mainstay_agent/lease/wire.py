@@ -67,6 +67,7 @@ VERBS = {
     for method in (
         LeaseArea.configure,
         LeaseArea.authorise,
+        LeaseArea.stand_on,
         LeaseArea.confirm_running,
         LeaseArea.confirm_gone,
         LeaseArea.revoke,

@@ -28,7 +28,7 @@ async def serve(settings: AgentSettings, time: Time, stop: asyncio.Event) -> Non
     driver = LibvirtDriver(libvirt_settings(settings, agent_id), time.clock)
     service = Service(
         agent_id=agent_id,
-        hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
+        hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
         area_of=lambda _facts: SocketLeaseArea(settings.leased_socket, time.clock),
         memory_of=lambda _facts: StateFile(settings.run_dir / "agent.state"),
         hosts_memory=StateFile(settings.run_dir / "agent.hosts"),

@@ -102,7 +102,7 @@ class Machine:
         area = LocalLeaseArea(lease_ports(self._world, self._host, self._lease_memory), self._time.clock)
         return Service(
             agent_id=self._host.host_id,
-            hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
+            hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
             area_of=lambda _facts: area,
             memory_of=lambda _facts: Forgetful(),
             hosts_memory=Forgetful(),

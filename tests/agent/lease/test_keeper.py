@@ -301,3 +301,73 @@ def test_another_writer_in_our_slot_ends_our_renewals_loudly() -> None:
 def test_a_keeper_is_a_value() -> None:
     assert a_host().keeper == a_host().keeper
     assert len({a_host().keeper, a_host().keeper}) == 1
+
+
+def two_pools() -> Keeper:
+    """Renewed at 0 on pool-1, and pool-2 at 2; a guest runs on pool-1."""
+    keeper = Keeper(host_id="h1", boot_id="boot-of-h1", profile=bounds.FAST)
+    keeper = keeper.configured((a_mount(), a_mount("pool-2", 1)), bounds.FAST)
+    for pool_id, at in ((POOL, 0.0), ("pool-2", 2.0)):
+        keeper, _ = keeper.own_slot_read(pool_id, BLANK, at)
+        keeper, actions = keeper.begin_renewal(pool_id, at)
+        [sequence] = [action.sector.sequence for action in actions if isinstance(action, WriteSlot)]
+        keeper, _ = keeper.renewal_acknowledged(pool_id, sequence, at)
+    keeper, _, answer = keeper.authorise("vm-1", 1, ON_POOL, 2.0)
+    assert isinstance(answer, Granted)
+    return keeper.confirm_running("vm-1", 1, 2.0)[0]
+
+
+BOTH = frozenset([POOL, "pool-2"])
+
+
+def test_a_guest_that_stands_on_one_more_pool_is_killed_with_that_lease_too() -> None:
+    keeper, _, answer = two_pools().stand_on("vm-1", 1, BOTH, 3.0)
+    keeper = replace(
+        keeper,
+        tenures=tuple(replace(each, stored_until=100.0) if each.pool_id == POOL else each for each in keeper.tenures),
+    )
+
+    before, _ = keeper.tick(KILL_LINE + 2.0 - 0.001)
+    _, actions = before.tick(KILL_LINE + 2.0)
+
+    assert isinstance(answer, Granted)
+    assert [action.pool_id for action in actions if isinstance(action, KillGuests)] == ["pool-2"]
+
+
+def test_one_pool_less_needs_no_lease_but_comes_too_late_once_its_guests_are_shot() -> None:
+    keeper, _, _ = two_pools().stand_on("vm-1", 1, BOTH, 3.0)
+
+    in_time, _, granted = keeper.stand_on("vm-1", 1, ON_POOL, 4.0)
+    _, _, late = keeper.tick(KILL_LINE + 2.0)[0].stand_on("vm-1", 1, ON_POOL, KILL_LINE + 2.0)
+
+    assert isinstance(granted, Granted)
+    assert in_time.ledger.entry("vm-1").pools == (POOL,)  # type: ignore[union-attr]
+    assert isinstance(late, Refused)
+
+
+def test_one_more_pool_needs_a_valid_lease_on_all_and_the_epoch_it_runs_under() -> None:
+    keeper = two_pools()
+
+    _, _, stale = keeper.stand_on("vm-1", 2, BOTH, 3.0)
+    _, _, lapsed = keeper.stand_on("vm-1", 1, BOTH, KILL_LINE + 0.5)
+    _, _, other = keeper.stand_on("vm-1", 1, BOTH, 3.0, generations=(("pool-2", 7),))
+
+    assert [each.code for each in (stale, lapsed, other) if isinstance(each, Refused)] == [
+        "no-such-guest",
+        "no-lease",
+        "superseded-lease",
+    ]
+
+
+def test_standing_authority_follows_the_pools_it_stands_on() -> None:
+    keeper, _, _ = two_pools().stand_on("vm-1", 1, BOTH, 3.0)
+
+    both = keeper.standing_authority("vm-1", 4.0)
+    lost = replace(
+        keeper, tenures=tuple(each.dropped(4.0) if each.pool_id == "pool-2" else each for each in keeper.tenures)
+    )
+    without, _, _ = keeper.stand_on("vm-1", 1, ON_POOL, 4.0)
+
+    assert both
+    assert not lost.standing_authority("vm-1", 4.0)
+    assert without.standing_authority("vm-1", 4.0)

@@ -135,7 +135,7 @@ def test_a_config_drive_is_on_a_controller_that_cloud_kernels_know() -> None:
     assert drive is not None
     assert attributes(drive, "target") == {"dev": "sdb", "bus": "scsi"}
     assert (attributes(drive, "source")["file"], drive.find("readonly") is None) == ("/run/drives/vm.iso", False)
-    assert attributes(domain, "devices/controller") == {"type": "scsi", "model": "virtio-scsi"}
+    assert attributes(domain, "devices/controller[@type='scsi']") == {"type": "scsi", "model": "virtio-scsi"}
 
 
 def test_a_nic_without_a_bridge_is_isolated() -> None:

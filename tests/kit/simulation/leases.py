@@ -231,6 +231,11 @@ class AreaOverSocket:
             lambda area: area.authorise(vm_id, epoch, pools, standing=standing, generations=generations)
         )
 
+    async def stand_on(
+        self, vm_id: str, epoch: int, pools: frozenset[str], *, generations: tuple[tuple[str, int], ...] = ()
+    ) -> Granted | Refused:
+        return await self._ask(lambda area: area.stand_on(vm_id, epoch, pools, generations=generations))
+
     async def confirm_running(self, vm_id: str, epoch: int) -> None:
         await self._ask(lambda area: area.confirm_running(vm_id, epoch))
 

@@ -201,7 +201,7 @@ class Machine:
         driver = SimulatedDriver(self._world, [self.host.host_id])
         service = Service(
             agent_id=self.host.host_id,
-            hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, media=driver, stats=driver),
+            hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
             area_of=lambda _facts: area,
             memory_of=lambda _facts: self._agent_memory,
             hosts_memory=self._hosts_memory,

@@ -25,6 +25,8 @@ NO_SUCH_GUEST = refused("no-such-guest")
 NOT_RUNNING = refused("not-running")
 NO_DRIVE = refused("no-drive", "the guest was started without a drive for media; it has one from its next start on")
 STILL_ON = refused("still-on")
+STILL_HELD = refused("still-held")
+UNPLUG_IS_PENDING = (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_DEVICE_MISSING)
 UNDEFINE_ALL = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
 
 
@@ -222,6 +224,40 @@ def change_medium(line: libvirt.virConnect, vm_id: str, medium: DiskSpec | None,
     drive = ET.tostring(domain_xml.medium_drive(medium), encoding="unicode")
     force = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE if forced else 0
     domain.updateDeviceFlags(drive, libvirt.VIR_DOMAIN_AFFECT_LIVE | force)
+    return DONE
+
+
+def attach_disk(line: libvirt.virConnect, vm_id: str, disk: DiskSpec) -> Outcome:
+    if (domain := active(line, vm_id)) is None:
+        return NO_SUCH_GUEST
+    running = domain.XMLDesc()
+    if domain_xml.disk_in(running, disk) is None:
+        domain.attachDeviceFlags(domain_xml.one_more_disk(running, disk), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    return DONE
+
+
+def detach_disk(line: libvirt.virConnect, vm_id: str, disk: DiskSpec) -> Outcome:
+    """Asks the guest anew whenever it is called; what it was asked before it may still do."""
+    if (domain := active(line, vm_id)) is None:
+        return NO_SUCH_GUEST
+    element = domain_xml.disk_in(domain.XMLDesc(), disk)
+    if element is None:
+        return DONE
+    try:
+        domain.detachDeviceFlags(ET.tostring(element, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in UNPLUG_IS_PENDING:
+            raise
+    return STILL_HELD
+
+
+def grow_disk(line: libvirt.virConnect, vm_id: str, disk: DiskSpec) -> Outcome:
+    if (domain := active(line, vm_id)) is None:
+        return NO_SUCH_GUEST
+    if domain_xml.disk_in(domain.XMLDesc(), disk) is None:
+        return failed("no-such-disk", f"the guest has no disk {disk.path}")
+    if domain.blockInfo(disk.path)[0] < disk.size_bytes:
+        domain.blockResize(disk.path, disk.size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
     return DONE
 
 

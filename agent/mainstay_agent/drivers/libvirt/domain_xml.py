@@ -9,6 +9,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import count
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
@@ -23,6 +24,8 @@ ET.register_namespace("mainstay", NAMESPACE)
 DISK_PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd"}
 MEDIUM_DEVICE, DRIVE_DEVICE = "sda", "sdb"  # where a guest has its drive for media, and its config drive
 DEVICES_TAKEN = {"sd": 2}
+PORTS_OF_EVERY_GUEST = 3  # balloon, random numbers, the controller of a config drive
+PORTS_FREE = 8  # so many disks more can it be given while it runs
 DISK_FORMATS = {"qcow2", "raw"}
 NIC_MODELS = {"virtio", "e1000", "e1000e", "rtl8139"}
 NAME_CHARACTERS_MAX = 63  # also part of file names under /var/log/libvirt
@@ -173,6 +176,7 @@ def _add_life_cycle(domain: ET.Element) -> None:
 def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None:
     if habitat.emulator is not None:
         _text(devices, "emulator", habitat.emulator)
+    _add_ports(devices, len(spec.disks) + len(spec.nics) + PORTS_OF_EVERY_GUEST + PORTS_FREE)
     _add_disks(devices, spec)
     devices.append(medium_drive(next(iter(spec.media), None)))
     if habitat.drive is not None:
@@ -187,6 +191,13 @@ def _add_devices(devices: ET.Element, spec: GuestSpec, habitat: Habitat) -> None
     _text(ET.SubElement(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
     # The guest gets back what the balloon holds before it kills a process for want of memory.
     ET.SubElement(devices, "memballoon", model="virtio", autodeflate="on")
+
+
+def _add_ports(devices: ET.Element, number: int) -> None:
+    """None can be added while it runs."""
+    ET.SubElement(devices, "controller", type="pci", index="0", model="pcie-root")
+    for index in range(1, number + 1):
+        ET.SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
 
 
 def _add_disks(devices: ET.Element, spec: GuestSpec) -> None:
@@ -205,6 +216,22 @@ def _disk(disk: DiskSpec, device_name: str) -> ET.Element:
     ET.SubElement(element, "source", file=disk.path)
     ET.SubElement(element, "target", dev=device_name, bus=disk.bus)
     return element
+
+
+def disk_in(domain_xml: str, disk: DiskSpec) -> ET.Element | None:
+    """As a running domain has it; it is known by its file."""
+    disks = ET.fromstring(domain_xml).iterfind("devices/disk[@device='disk']")
+    return next(
+        (each for each in disks if any(source.get("file") == disk.path for source in each.iterfind("source"))), None
+    )
+
+
+def one_more_disk(domain_xml: str, disk: DiskSpec) -> str:
+    """To be attached to that running domain, under the first name that is free there."""
+    _check_disk("disk", disk)
+    taken = {target.get("dev") for target in ET.fromstring(domain_xml).iterfind("devices/disk/target")}
+    names = (_device_name(DISK_PREFIXES[disk.bus], number) for number in count())
+    return ET.tostring(_disk(disk, next(name for name in names if name not in taken)), encoding="unicode")
 
 
 def medium_drive(medium: DiskSpec | None) -> ET.Element:

@@ -45,6 +45,7 @@ OPEN_SECONDS = 10.0
 ADOPT_SECONDS = 5.0
 EVENT_LAG_SECONDS = 0.1
 SHUTDOWN_POLL_SECONDS = 0.2
+UNPLUG_POLL_SECONDS = 0.2
 STATUS_SECONDS = 2.0
 ABORT_AFTER = 0.8  # of a migration's deadline
 
@@ -78,6 +79,7 @@ class LibvirtDriver:
         self._feed = EventFeed([settings.host_id])
         self._flights: dict[str, Flight] = {}
         self._journeys: dict[str, Journey] = {}
+        self._plugging: set[str] = set()  # guests about whose disks a thread is at work
         self._watch = Watch(settings.host_id, self._records, self._feed, self._start_is_out)
         self._connection = Connection(settings, clock, self._watch.heard)
         self._domain_type = settings.domain_type
@@ -232,6 +234,38 @@ class LibvirtDriver:
     ) -> Outcome:
         return await self._do(lambda line: deeds.change_medium(line, vm_id, medium, forced), deadline_seconds)
 
+    async def attach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._plug(vm_id, lambda line: deeds.attach_disk(line, vm_id, disk), deadline_seconds)
+
+    async def detach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        """A guest lets go of a disk when it likes to."""
+        begun = self._clock.monotonic()
+        while (waited := self._clock.monotonic() - begun) < deadline_seconds:
+            outcome = await self._plug(
+                vm_id, lambda line: deeds.detach_disk(line, vm_id, disk), deadline_seconds - waited
+            )
+            if outcome is not deeds.STILL_HELD:
+                return outcome
+            await self._clock.sleep(UNPLUG_POLL_SECONDS)
+        return unknown("not-let-go", "the guest holds on to the disk")
+
+    async def _plug(self, vm_id: str, deed: Work[Outcome], deadline_seconds: float) -> Outcome:
+        """One at a time, each until its thread has ended: what a call that is not answered does, it may do any time."""
+        if vm_id in self._plugging:
+            return unknown("in-flight", "an earlier change of this guest's disks is not answered yet")
+
+        def plug(line: libvirt.virConnect) -> Outcome:
+            self._plugging.add(vm_id)
+            try:
+                return deed(line)
+            finally:
+                self._plugging.discard(vm_id)
+
+        return await self._do(plug, deadline_seconds)
+
+    async def grow_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._do(lambda line: deeds.grow_disk(line, vm_id, disk), deadline_seconds)
+
     async def forget(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         if self._start_is_out(vm_id):
             return refused("running", "its start is not answered yet")
@@ -309,6 +343,9 @@ class LibvirtDriver:
 
     async def remove_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
         return await self._volumes.remove(disk, deadline_seconds)
+
+    async def grow_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._volumes.grow(disk, deadline_seconds)
 
     async def check_pool(
         self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float

@@ -10,7 +10,7 @@ from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
 from mainstay_proto.messages import HostFacts
 
 EVERYTHING = frozenset(
-    {"migrate", "pause", "stats", "console", "kernel-boot", "volumes", "vnc", "config-drive", "media"}
+    {"migrate", "pause", "stats", "console", "kernel-boot", "volumes", "vnc", "config-drive", "media", "hot-plug"}
 )
 CAPABILITIES: dict[DomainType, frozenset[str]] = {
     DomainType.KVM: EVERYTHING,

@@ -221,6 +221,21 @@ def remove_disk(task: DiskTask) -> Answer:
     return Answer()
 
 
+def grow_disk(task: DiskTask) -> Answer:
+    """QEMU's lock on the image refuses it while a guest has it open."""
+    if not os.path.exists(owner_file(task.path)):
+        raise No("refused", "no-such-volume", f"{task.path} is nobody's volume")
+    check_owner(task)
+    if image_facts(task.path, "-f", task.format)["virtual-size"] >= task.size_bytes:
+        return Answer(detail="it is as big already")
+    grown = qemu_img("resize", "-q", "-f", task.format, task.path, str(task.size_bytes))
+    if LOCKED_WORDS in grown.stderr:
+        raise No("refused", "in-use", f"{task.path} is open in a hypervisor")
+    if grown.returncode != 0:
+        raise No("failed", "not-grown", grown.stderr.strip())
+    return Answer()
+
+
 def remove_if_there(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
@@ -238,6 +253,8 @@ def carry_out(verb: str, task: dict[str, Any]) -> Answer:
                 return prepare_disk(DiskTask(**task))
             case "remove":
                 return remove_disk(DiskTask(**task))
+            case "grow":
+                return grow_disk(DiskTask(**task))
             case _:
                 return Answer(state="failed", code="broken", detail=f"no such work: {verb}")
     except No as no:

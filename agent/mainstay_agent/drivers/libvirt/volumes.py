@@ -37,6 +37,9 @@ class Volumes:
     async def remove(self, disk: DiskSpec, deadline_seconds: float) -> Outcome:
         return await self._carry_out(disk.pool_id, "remove", _task_of(disk), deadline_seconds)
 
+    async def grow(self, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        return await self._carry_out(disk.pool_id, "grow", _task_of(disk), deadline_seconds)
+
     async def _carry_out(self, pool_id: str, verb: str, task: CheckTask | DiskTask, deadline_seconds: float) -> Outcome:
         hanging = [child for child in self._given_up.get(pool_id, ()) if child.returncode is None]
         self._given_up[pool_id] = hanging

@@ -7,7 +7,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
 
-from mainstay_agent.driver import DONE, DriverEvent, EventFeed, HostLoad, MigrationStatus, Outcome, failed, refused
+from mainstay_agent.driver import (
+    DONE,
+    DriverEvent,
+    EventFeed,
+    HostLoad,
+    MigrationStatus,
+    Outcome,
+    failed,
+    refused,
+    unknown,
+)
 from mainstay_agent.drivers.simulated.copies import Copy, Turn
 from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
 from mainstay_agent.drivers.simulated.migration import Migration
@@ -24,7 +34,9 @@ from mainstay_proto.messages import (
 from mainstay_runtime.errors import Unavailable
 
 NO_SUCH_GUEST = refused("no-such-guest")
-CAPABILITIES = frozenset({"migrate", "pause", "stats", "kernel-boot", "volumes", "media", "config-drive", "inject"})
+CAPABILITIES = frozenset(
+    {"migrate", "pause", "stats", "kernel-boot", "volumes", "media", "hot-plug", "config-drive", "inject"}
+)
 CPU_SHARE_IN_USE = 0.1  # of what a running guest was given
 
 
@@ -174,6 +186,30 @@ class SimulatedDriver:
 
         return await self._with_living(host_id, vm_id, change, deadline_seconds)
 
+    async def attach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        def attach(host: SimulatedHost, copy: Copy) -> Outcome:
+            if host.storage(disk.pool_id) is not StorageCondition.OK:
+                return failed("hypervisor-refused", "its storage does not work")
+            copy.spec = copy.spec.with_disk(disk)
+            return DONE
+
+        return await self._with_living(host_id, vm_id, attach, deadline_seconds)
+
+    async def detach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        def detach(_host: SimulatedHost, copy: Copy) -> Outcome:
+            if copy.spec.has_disk(disk.volume_id) and not self._has_booted(copy):
+                return unknown("not-let-go", "the guest has not booted")
+            copy.spec = copy.spec.without_disk(disk.volume_id)
+            return DONE
+
+        return await self._with_living(host_id, vm_id, detach, deadline_seconds)
+
+    async def grow_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        def grow(_host: SimulatedHost, copy: Copy) -> Outcome:
+            return DONE if copy.spec.has_disk(disk.volume_id) else failed("no-such-disk")
+
+        return await self._with_living(host_id, vm_id, grow, deadline_seconds)
+
     # --- migration ---
 
     async def expect_incoming(self, host_id: str, spec: GuestSpec, deadline_seconds: float) -> Outcome:
@@ -255,6 +291,14 @@ class SimulatedDriver:
             return DONE
 
         return await self._with_storage(host_id, disk.pool_id, remove, deadline_seconds)
+
+    async def grow_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
+        async def grow() -> Outcome:
+            return (
+                DONE if self._world.volumes.get((disk.pool_id, disk.path)) == disk.volume_id else refused("no-volume")
+            )
+
+        return await self._with_storage(host_id, disk.pool_id, grow, deadline_seconds)
 
     async def check_pool(
         self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float

@@ -1326,6 +1326,10 @@ class Command(google.protobuf.message.Message):
     CHECK_POOL_FIELD_NUMBER: builtins.int
     GRANT_HOLD_FIELD_NUMBER: builtins.int
     CHANGE_MEDIUM_FIELD_NUMBER: builtins.int
+    ATTACH_DISK_FIELD_NUMBER: builtins.int
+    DETACH_DISK_FIELD_NUMBER: builtins.int
+    GROW_DISK_FIELD_NUMBER: builtins.int
+    GROW_VOLUME_FIELD_NUMBER: builtins.int
     command_id: builtins.str
     host_id: builtins.str
     deadline_seconds: builtins.float
@@ -1368,6 +1372,14 @@ class Command(google.protobuf.message.Message):
     def grant_hold(self) -> Global___GrantHold: ...
     @property
     def change_medium(self) -> Global___ChangeMedium: ...
+    @property
+    def attach_disk(self) -> Global___AttachDisk: ...
+    @property
+    def detach_disk(self) -> Global___DetachDisk: ...
+    @property
+    def grow_disk(self) -> Global___GrowDisk: ...
+    @property
+    def grow_volume(self) -> Global___GrowVolume: ...
     def __init__(
         self,
         *,
@@ -1394,10 +1406,14 @@ class Command(google.protobuf.message.Message):
         check_pool: Global___CheckPool | None = ...,
         grant_hold: Global___GrantHold | None = ...,
         change_medium: Global___ChangeMedium | None = ...,
+        attach_disk: Global___AttachDisk | None = ...,
+        detach_disk: Global___DetachDisk | None = ...,
+        grow_disk: Global___GrowDisk | None = ...,
+        grow_volume: Global___GrowVolume | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium"] | None: ...
+    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium", "attach_disk", "detach_disk", "grow_disk", "grow_volume"] | None: ...
 
 Global___Command: typing_extensions.TypeAlias = Command
 
@@ -1568,6 +1584,79 @@ class ChangeMedium(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_medium", b"_medium"]) -> typing.Literal["medium"] | None: ...
 
 Global___ChangeMedium: typing_extensions.TypeAlias = ChangeMedium
+
+@typing.final
+class AttachDisk(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VM_ID_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    TENURE_FIELD_NUMBER: builtins.int
+    vm_id: builtins.str
+    epoch: builtins.int
+    @property
+    def disk(self) -> Global___DiskSpec: ...
+    @property
+    def tenure(self) -> Global___Tenure: ...
+    def __init__(
+        self,
+        *,
+        vm_id: builtins.str = ...,
+        epoch: builtins.int = ...,
+        disk: Global___DiskSpec | None = ...,
+        tenure: Global___Tenure | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["disk", b"disk", "tenure", b"tenure"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["disk", b"disk", "epoch", b"epoch", "tenure", b"tenure", "vm_id", b"vm_id"]) -> None: ...
+
+Global___AttachDisk: typing_extensions.TypeAlias = AttachDisk
+
+@typing.final
+class DetachDisk(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VM_ID_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    vm_id: builtins.str
+    epoch: builtins.int
+    @property
+    def disk(self) -> Global___DiskSpec: ...
+    def __init__(
+        self,
+        *,
+        vm_id: builtins.str = ...,
+        epoch: builtins.int = ...,
+        disk: Global___DiskSpec | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["disk", b"disk"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["disk", b"disk", "epoch", b"epoch", "vm_id", b"vm_id"]) -> None: ...
+
+Global___DetachDisk: typing_extensions.TypeAlias = DetachDisk
+
+@typing.final
+class GrowDisk(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VM_ID_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    DISK_FIELD_NUMBER: builtins.int
+    vm_id: builtins.str
+    epoch: builtins.int
+    @property
+    def disk(self) -> Global___DiskSpec: ...
+    def __init__(
+        self,
+        *,
+        vm_id: builtins.str = ...,
+        epoch: builtins.int = ...,
+        disk: Global___DiskSpec | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["disk", b"disk"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["disk", b"disk", "epoch", b"epoch", "vm_id", b"vm_id"]) -> None: ...
+
+Global___GrowDisk: typing_extensions.TypeAlias = GrowDisk
 
 @typing.final
 class PrepareIncoming(google.protobuf.message.Message):
@@ -1783,6 +1872,23 @@ class RemoveVolume(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["disk", b"disk"]) -> None: ...
 
 Global___RemoveVolume: typing_extensions.TypeAlias = RemoveVolume
+
+@typing.final
+class GrowVolume(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DISK_FIELD_NUMBER: builtins.int
+    @property
+    def disk(self) -> Global___DiskSpec: ...
+    def __init__(
+        self,
+        *,
+        disk: Global___DiskSpec | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["disk", b"disk"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["disk", b"disk"]) -> None: ...
+
+Global___GrowVolume: typing_extensions.TypeAlias = GrowVolume
 
 @typing.final
 class CheckPool(google.protobuf.message.Message):
