@@ -52,11 +52,13 @@ from mainstay_controller.operations.settings import Settings
 from mainstay_controller.operations.storage import extract_volume, move_volume, volumes
 from mainstay_controller.operations.vms import (
     attach_iso,
+    attach_volume,
     attend_vms,
     deploy_vm,
     destroy_vm,
     migrate_vm,
     reboot_vm,
+    resize_volume,
     restore_vm,
     start_vm,
     stop_vm,
@@ -112,6 +114,9 @@ WORKS: dict[str, Work] = {
 } | {
     attach_iso.ATTACH: shown(attach_iso.work),
     attach_iso.DETACH: shown(attach_iso.work),
+    attach_volume.ATTACH: shown(attach_volume.work),
+    attach_volume.DETACH: shown(attach_volume.work),
+    resize_volume.COMMAND: shown(resize_volume.work),
     destroy_vm.COMMAND: shown(destroy_vm.work),
     destroy_vm.EXPUNGE_COMMAND: shown(destroy_vm.work_expunge),
     volumes.DELETE_COMMAND: shown(volumes.work_delete),

@@ -79,6 +79,10 @@ VERBS: dict[type, str] = {
     m.RemoveVolume: "remove",
     m.CheckPool: "check",
     m.ChangeMedium: "medium",
+    m.AttachDisk: "attach",
+    m.DetachDisk: "detach",
+    m.GrowDisk: "grow",
+    m.GrowVolume: "grow-volume",
 }
 
 

@@ -23,4 +23,7 @@ EVENT_TYPES = (
     "VM.SETTLE",
     "VM.START",
     "VM.STOP",
+    "VOLUME.ATTACH",
+    "VOLUME.DETACH",
+    "VOLUME.RESIZE",
 )

@@ -54,6 +54,8 @@ class VolumeState(StrEnum):
     ALLOCATED = "Allocated"
     CREATING = "Creating"
     READY = "Ready"
+    ATTACHING = "Attaching"  # to a guest that runs: until its host says so it may have the disk, or not
+    DETACHING = "Detaching"  # from one
     DESTROY = "Destroy"
     EXPUNGED = "Expunged"
 

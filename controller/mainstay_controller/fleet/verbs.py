@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
-from mainstay_controller.domain.records import Volume
+from mainstay_controller.domain.records import Vm, Volume
 from mainstay_controller.fleet.gate import Mount
 from mainstay_controller.fleet.guest_spec import GuestOrder, IsoOnHost, disk_spec, guest_spec, iso_spec
 from mainstay_controller.fleet.outcome import Outcome, Refused
@@ -48,7 +48,7 @@ class Verbs(ABC):
         if tenure is None:
             return NOT_KNOWN
         spec = guest_spec(guest)
-        order = m.StartGuest(spec=spec, tenure=_of_its_pools(tenure, spec, guest.vm.host_boot_id))
+        order = m.StartGuest(spec=spec, tenure=_of_pools(tenure, spec.pool_ids, guest.vm.host_boot_id))
         return await self._order(host_id, order, command_id, deadline_seconds)
 
     async def stop_guest(
@@ -106,6 +106,39 @@ class Verbs(ABC):
         order = m.ChangeMedium(vm_id=vm_id, epoch=epoch, medium=spec, forced=forced)
         return await self._order(host_id, order, command_id, deadline_seconds)
 
+    async def attach_disk(
+        self,
+        host_id: HostId,
+        vm: Vm,
+        volume: Volume,
+        mount_path: str,
+        tenure: m.Tenure | None,
+        *,
+        command_id: str,
+        deadline_seconds: float,
+    ) -> Outcome:
+        """To a guest that runs, given as a start is: under the boot in its row and the lease that `tenure` tells of."""
+        if tenure is None:
+            return NOT_KNOWN
+        disk = disk_of(volume, mount_path, None)
+        terms = _of_pools(tenure, frozenset({disk.pool_id}), vm.host_boot_id)
+        order = m.AttachDisk(vm_id=vm.id, epoch=vm.epoch, disk=disk, tenure=terms)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def detach_disk(
+        self, host_id: HostId, vm: Vm, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: the guest has it no more, and what it wrote there has landed.  Unknown while it holds on to it."""
+        order = m.DetachDisk(vm_id=vm.id, epoch=vm.epoch, disk=disk_of(volume, mount_path, None))
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
+    async def grow_disk(
+        self, host_id: HostId, vm: Vm, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """To `volume.size_bytes` at the least, under a guest that runs."""
+        order = m.GrowDisk(vm_id=vm.id, epoch=vm.epoch, disk=disk_of(volume, mount_path, None))
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
     async def forget_guest(
         self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
     ) -> Outcome:
@@ -134,7 +167,7 @@ class Verbs(ABC):
         if tenure is None:
             return NOT_KNOWN
         spec = guest_spec(guest)
-        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=_of_its_pools(tenure, spec, None))
+        order = m.PrepareIncoming(spec=spec, source_host_id=source_id, tenure=_of_pools(tenure, spec.pool_ids, None))
         return await self._order(target_id, order, command_id, deadline_seconds)
 
     async def migrate_guest(
@@ -198,6 +231,13 @@ class Verbs(ABC):
         disk = disk_of(volume, mount_path, None)
         return await self._order(host_id, m.RemoveVolume(disk=disk), command_id, deadline_seconds)
 
+    async def grow_volume(
+        self, host_id: HostId, volume: Volume, mount_path: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """To `volume.size_bytes` at the least; Refused `in-use` while a guest has it open."""
+        order = m.GrowVolume(disk=disk_of(volume, mount_path, None))
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
     async def check_pool(
         self,
         host_id: HostId,
@@ -211,9 +251,9 @@ class Verbs(ABC):
         return await self._order(host_id, order, command_id, deadline_seconds)
 
 
-def _of_its_pools(tenure: m.Tenure, spec: m.GuestSpec, boot_id: str | None) -> m.Tenure:
+def _of_pools(tenure: m.Tenure, pool_ids: frozenset[str], boot_id: str | None) -> m.Tenure:
     """`boot_id`: of the guest's row, where that names one."""
-    generations = tuple(each for each in tenure.generations if each.pool_id in spec.pool_ids)
+    generations = tuple(each for each in tenure.generations if each.pool_id in pool_ids)
     return m.Tenure(boot_id=boot_id or tenure.boot_id, generations=generations)
 
 

@@ -7,7 +7,7 @@ import pytest
 from mainstay_controller.domain.ha.proof import LeaseExpired
 from mainstay_controller.domain.ids import HostId, PoolId
 from mainstay_controller.domain.states import HostState, JobState, VmState
-from mainstay_controller.operations.orders.proof_on_file import proof_on_file
+from mainstay_controller.operations.orders.proof_on_file import proof_on_file, work_on
 from mainstay_controller.operations.vms import migrate_vm
 from tests.kit.small_cloud import ANN, POOL, Here, a_cloud
 from tests.kit.told_hosts import Deaf, Silence
@@ -112,11 +112,11 @@ async def test_an_old_proof_says_nothing_of_a_host_that_came_back_under_the_same
     async with a_cloud() as here:
         await here.prove_dead(here.host(1))
         row = await here.cloud.store.hosts.by_id("h1")
-        assert await proof_on_file(row.id, row.boot_id, [], here.cloud) is not None
+        assert await proof_on_file(row.id, row.boot_id, work_on([]), here.cloud) is not None
 
         await here.back_up(here.host(1), boot_id=here.host(1).boot_id)
 
-        assert await proof_on_file(row.id, row.boot_id, [], here.cloud) is None
+        assert await proof_on_file(row.id, row.boot_id, work_on([]), here.cloud) is None
 
 
 async def test_a_later_boot_is_proof_for_all_before_it() -> None:
@@ -124,7 +124,7 @@ async def test_a_later_boot_is_proof_for_all_before_it() -> None:
         old_boot_id = here.host(1).boot_id
         await here.back_up(here.host(1), boot_id="boot-2")
 
-        proof = await proof_on_file(HostId("h1"), old_boot_id, [PoolId("any")], here.cloud)
+        proof = await proof_on_file(HostId("h1"), old_boot_id, work_on([PoolId("any")]), here.cloud)
 
         assert str(proof) == "the host has booted anew (boot-2, seen by agent of h1)"
 

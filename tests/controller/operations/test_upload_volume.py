@@ -11,6 +11,7 @@ from mainstay_controller.domain.states import JobState
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.storage import volumes
 from mainstay_controller.operations.storage.upload_volume import Upload, upload_volume
+from mainstay_controller.operations.vms.attach_volume import attach_at_rest
 from tests.kit.small_cloud import ANN, DOMAIN, ZONE, Here, a_cloud
 from tests.kit.virtual_time import BEGINNING
 from tests.kit.wishes import a_stopped_vm, deploy, start
@@ -31,7 +32,7 @@ async def uploaded(here: Here, **other: Any) -> Volume:
 async def test_the_disk_is_made_from_its_image_with_the_guest_that_first_has_it() -> None:
     async with a_cloud() as here:
         disk, vm = await uploaded(here), await a_stopped_vm(here)
-        await volumes.attach_volume(disk, vm, None, here.cloud)
+        await attach_at_rest(disk, vm, here.cloud)
 
         started = await here.run(await start(here, await here.vm(vm.id)))
 

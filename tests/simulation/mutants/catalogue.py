@@ -257,9 +257,9 @@ def any_epoch_is_good(plant: Planter) -> None:
 
 
 def orders_name_no_generation(plant: Planter) -> None:
-    ships = verbs._of_its_pools
+    ships = verbs._of_pools
     plant.put(
-        verbs, "_of_its_pools", lambda tenure, spec, boot_id: replace(ships(tenure, spec, boot_id), generations=())
+        verbs, "_of_pools", lambda tenure, pool_ids, boot_id: replace(ships(tenure, pool_ids, boot_id), generations=())
     )
 
 

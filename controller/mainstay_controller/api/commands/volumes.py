@@ -30,6 +30,8 @@ from mainstay_controller.domain.states import VolumeState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.storage import move_volume, upload_volume, volumes
+from mainstay_controller.operations.vms import attach_volume, resize_volume
+from mainstay_controller.operations.vms.resize_volume import NewSize
 from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 
@@ -89,6 +91,14 @@ class DetachVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeVolume:
+    id: Annotated[VolumeId, "the ID of the volume"]
+    size: Annotated[int | None, "the new size in GiB, where its offering has none", Between(1, 65536)] = None
+    disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering that it is of from now on"] = None
+    shrink_ok: Annotated[bool, "a disk never shrinks: of no effect"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteVolume:
     id: Annotated[VolumeId, "the ID of the volume"]
 
@@ -128,13 +138,15 @@ async def create(request: CreateVolume, caller: Caller, cloud: Cloud) -> views.V
     zone_id = vm.zone_id if vm else request.zone_id
     if zone_id is None:
         raise InvalidParameter("zoneid", "name the zone, or the virtual machine")
+    if vm is not None:
+        volumes.check_stopped(vm)
     owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
     new = volumes.NewVolume(
         zone_id=zone_id, name=request.name, disk_offering_id=request.disk_offering_id, size_gib=request.size
     )
     volume = await volumes.create_volume(new, owner, cloud)
     if vm is not None:
-        volume = await volumes.attach_volume(volume, vm, None, cloud)
+        volume = await attach_volume.attach_at_rest(volume, vm, cloud)
     return await one(views.volumes, volume, caller, cloud)
 
 
@@ -153,20 +165,26 @@ async def upload(request: UploadVolume, caller: Caller, cloud: Cloud) -> views.V
     return await one(views.volumes, await upload_volume.upload_volume(asked, owner, cloud), caller, cloud)
 
 
-@instant_job("attachVolume", roles=USERS)
-async def attach(request: AttachVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
-    """Attaches a data disk to a virtual machine that is Stopped."""
+@command("attachVolume", roles=USERS, job=job_of(attach_volume.work, views.volumes))
+async def attach(request: AttachVolume, caller: Caller, cloud: Cloud) -> Accepted:
+    """Attaches a data disk to a virtual machine: at once while it runs, else with its next start."""
     volume = await cloud.store.volumes.by_id(request.id)
     vm = await cloud.store.vms.by_id(request.virtual_machine_id)
-    attached = await volumes.attach_volume(volume, vm, request.device_id, cloud)
-    return await one(views.volumes, attached, caller, cloud)
+    return accepted(await attach_volume.begin_attach(volume, vm, request.device_id, caller.asker, cloud))
 
 
-@instant_job("detachVolume", roles=USERS)
-async def detach(request: DetachVolume, caller: Caller, cloud: Cloud) -> views.VolumeView:
-    """Detaches a data disk from a virtual machine that is Stopped."""
-    detached = await volumes.detach_volume(await _meant(request, cloud), cloud)
-    return await one(views.volumes, detached, caller, cloud)
+@command("detachVolume", roles=USERS, job=job_of(attach_volume.work, views.volumes))
+async def detach(request: DetachVolume, caller: Caller, cloud: Cloud) -> Accepted:
+    """Detaches a data disk from a virtual machine; one that runs must let go of it."""
+    return accepted(await attach_volume.begin_detach(await _meant(request, cloud), caller.asker, cloud))
+
+
+@command("resizeVolume", roles=USERS, job=job_of(resize_volume.work, views.volumes))
+async def resize(request: ResizeVolume, caller: Caller, cloud: Cloud) -> Accepted:
+    """Makes a volume bigger, while its virtual machine runs or is Stopped."""
+    volume = await cloud.store.volumes.by_id(request.id)
+    wanted = NewSize(size_gib=request.size, disk_offering_id=request.disk_offering_id)
+    return accepted(await resize_volume.begin(volume, wanted, caller.asker, cloud))
 
 
 @command("deleteVolume", roles=USERS, job=job_to_success(volumes.work_delete))
@@ -191,4 +209,4 @@ async def _meant(request: DetachVolume, cloud: Cloud) -> Volume:
     return await volumes.attached_at(request.virtual_machine_id, request.device_id, cloud)
 
 
-COMMANDS = (list_volumes, create, upload, attach, detach, migrate, delete)
+COMMANDS = (list_volumes, create, upload, attach, detach, resize, migrate, delete)

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import TypeAlias
 
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
-from mainstay_controller.domain.records import Json
+from mainstay_controller.domain.records import Json, Volume
+from mainstay_controller.domain.states import VolumeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +90,36 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Victim:
-    """A guest that a suspect host may be running.  `pool_ids`: every pool it has a disk on."""
+    """A guest that a suspect host may be running.  `pool_ids`: every pool on which it may have a disk.  `unsure_pool_ids`: those of them whose only disk
+    is just being given to the guest or taken from it, so that it may or may not stand on them."""
 
     vm_id: VmId
     pool_ids: frozenset[PoolId]
+    unsure_pool_ids: frozenset[PoolId] = frozenset()
+
+    @property
+    def dies_with(self) -> frozenset[PoolId]:
+        return self.pool_ids - self.unsure_pool_ids
+
+
+UNSURE = frozenset({VolumeState.ATTACHING, VolumeState.DETACHING})
+
+
+def victim(vm_id: VmId, volumes: Iterable[Volume]) -> Victim:
+    """`volumes`: all of that guest that are not removed."""
+    placed = [(volume.pool_id, volume.state in UNSURE) for volume in volumes if volume.pool_id is not None]
+    everywhere = frozenset(pool_id for pool_id, _ in placed)
+    surely = frozenset(pool_id for pool_id, is_unsure in placed if not is_unsure)
+    return Victim(vm_id=vm_id, pool_ids=everywhere, unsure_pool_ids=everywhere - surely)
 
 
 def covers(proof: Proof, victim: Victim) -> bool:
-    """A guest dies with the lease of *any* of its pools; what lies on other pools, or on a local disk alone, is not spoken for."""
+    """A guest dies with the lease of *any* pool on which it surely has a disk; what lies on other pools, or on a local disk alone, is not spoken for."""
     match proof:
         case PoweredOff() | Rebooted():
             return True
         case LeaseExpired(pool_id=pool_id) | Released(pool_id=pool_id):
-            return pool_id in victim.pool_ids
+            return pool_id in victim.dies_with
         case Acknowledged(vm_id=vm_id):
             return vm_id == victim.vm_id
 

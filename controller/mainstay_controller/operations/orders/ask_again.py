@@ -5,9 +5,10 @@ same meaning that may have been sent before a crash.  The limit: every order giv
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
-from mainstay_controller.domain.ids import HostId, PoolId
+from mainstay_controller.domain.ha.proof import Victim
+from mainstay_controller.domain.ids import HostId
 from mainstay_controller.fleet.outcome import Done, Failed, Outcome, Refused, Unknown
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.orders.proof_on_file import proof_on_file
@@ -40,6 +41,6 @@ async def until_known(
         attempt += 1
 
 
-async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud, pool_ids: Iterable[PoolId]) -> bool:
-    """Is it proven that what that boot did on those pools it does no more, and that they hold nothing back of it?"""
-    return await proof_on_file(host_id, boot_id, pool_ids, cloud) is not None
+async def boot_is_over(host_id: HostId, boot_id: str | None, cloud: Cloud, what: Victim) -> bool:
+    """Is it proven that that boot does it no more, and that its pools hold nothing back of it?"""
+    return await proof_on_file(host_id, boot_id, what, cloud) is not None

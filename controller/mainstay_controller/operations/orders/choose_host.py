@@ -17,7 +17,16 @@ from mainstay_controller.domain.placement.snapshot import (
     Snapshot,
     take_snapshot,
 )
-from mainstay_controller.domain.records import Cluster, Host, ServiceOffering, StoragePool, Vm, Volume, Zone
+from mainstay_controller.domain.records import (
+    Cluster,
+    DiskOffering,
+    Host,
+    ServiceOffering,
+    StoragePool,
+    Vm,
+    Volume,
+    Zone,
+)
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.config_drive import ABILITY as CONFIG_DRIVE
 from mainstay_controller.operations.cloud import Cloud
@@ -153,7 +162,9 @@ def no_room(request: Request, placement: Placement) -> str:
     return f"Unable to create a deployment for VM {request.name}: {placement.alternatives}"
 
 
-def pools_for(volumes: Iterable[Volume], offering: ServiceOffering | None, zone: ZoneView) -> list[PoolId]:
+def pools_for(
+    volumes: Iterable[Volume], offering: ServiceOffering | DiskOffering | None, zone: ZoneView
+) -> list[PoolId]:
     """Pools with the offering's tags and kind that have room for all of them; the roomiest first."""
     tags = frozenset(offering.storage_tags if offering else ())
     wants_local = offering is not None and offering.storage_type == "local"
@@ -166,10 +177,11 @@ def pools_for(volumes: Iterable[Volume], offering: ServiceOffering | None, zone:
     return [pool.id for pool in sorted(suitable, key=lambda pool: (-zone.room_bytes[pool.id], pool.name))]
 
 
-def pool_reached_by(host: Host, pool_ids: Iterable[PoolId], zone: ZoneView) -> StoragePool:
-    """The first of them on which it has a lease; the planner chose the host because there is one."""
+def pool_reached_by(host: Host, pool_ids: Iterable[PoolId], zone: ZoneView) -> StoragePool | None:
+    """The first of them on which it has a lease."""
     room = next(each for each in zone.snapshot.hosts if each.id == host.id)
-    return next(zone.pools[pool_id] for pool_id in pool_ids if pool_id in room.pool_ids - room.lapsed_pool_ids)
+    reached = room.pool_ids - room.lapsed_pool_ids
+    return next((zone.pools[pool_id] for pool_id in pool_ids if pool_id in reached), None)
 
 
 async def is_overcommitted(host: Host, cluster: Cluster, store: Store) -> bool:

@@ -18,11 +18,13 @@ from mainstay_controller.operations.orders.settle import settling
 from mainstay_controller.store.port import Store, eq
 
 
-async def proof_on_file(
-    host_id: HostId, boot_id: str | None, pool_ids: Iterable[PoolId], cloud: Cloud
-) -> Settled | None:
+def work_on(pool_ids: Iterable[PoolId]) -> Victim:
+    """What a host does on these pools, be it for a guest or not."""
+    return Victim(vm_id=VmId(""), pool_ids=frozenset(pool_ids))
+
+
+async def proof_on_file(host_id: HostId, boot_id: str | None, what: Victim, cloud: Cloud) -> Settled | None:
     """`boot_id` None: whatever its last boot was."""
-    what = Victim(vm_id=VmId(""), pool_ids=frozenset(pool_ids))
     host = await cloud.store.hosts.get(host_id)
     if host is None or host.boot_id is None:
         return None

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlparse
 
 from mainstay_controller.domain.capacity.usage import ratios
+from mainstay_controller.domain.ha.proof import Victim, victim
 from mainstay_controller.domain.ids import PoolId
 from mainstay_controller.domain.lifecycle.vm import VmEvent
 from mainstay_controller.domain.records import (
@@ -138,10 +139,9 @@ async def belongings(vm: Vm, store: Store) -> Belongings:
     )
 
 
-async def pools_of(vm: Vm, store: Store) -> frozenset[PoolId]:
-    """Every pool it has a disk on."""
-    volumes = await store.volumes.find(eq("vm_id", vm.id), LIVE)
-    return frozenset(volume.pool_id for volume in volumes if volume.pool_id is not None)
+async def as_victim(vm: Vm, store: Store) -> Victim:
+    """With the pools that whatever proves it gone must speak for."""
+    return victim(vm.id, await store.volumes.find(eq("vm_id", vm.id), LIVE))
 
 
 def guest_order(vm: Vm, owns: Belongings, cloud: Cloud) -> GuestOrder:

@@ -16,7 +16,7 @@ from mainstay_controller.domain.states import IncidentPhase, VmState
 from mainstay_controller.fleet.outcome import Done, Outcome, Refused, Unknown, in_words
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.orders.settle import settling
-from mainstay_controller.operations.orders.start_orders import pools_of
+from mainstay_controller.operations.orders.start_orders import as_victim
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.release_guests import Freed, release
 from mainstay_controller.store.port import Stale
@@ -76,7 +76,7 @@ async def _release_if_settled(vm: Vm, case: CaseFile, silent_since: float | None
     """`silent_since`: when the host first said that it is gone since delta, and that its storage is silent."""
     host_id = HostId(str(vm.host_id))
     proof = Acknowledged(vm_id=vm.id, host_id=host_id, epoch=vm.epoch, writes_landed=silent_since is None)
-    pool_ids = await pools_of(vm, case.cloud.store)
+    pool_ids = (await as_victim(vm, case.cloud.store)).pool_ids
     settled = await settling([proof], pool_ids, case.id, case.cloud, over_at=silent_since)
     if isinstance(settled, Settled):
         await _release(vm, settled, case)

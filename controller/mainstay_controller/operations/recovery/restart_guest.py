@@ -25,7 +25,7 @@ from mainstay_controller.operations.orders.decision_record import (
     phase,
     with_phase,
 )
-from mainstay_controller.operations.orders.start_orders import order_start, pools_of, taken_off
+from mainstay_controller.operations.orders.start_orders import as_victim, order_start, taken_off
 from mainstay_controller.store.port import Stale, Store
 
 Known: TypeAlias = Done | Refused | Failed
@@ -57,8 +57,8 @@ async def _host_is_gone(turn: Turn, cloud: Cloud) -> bool:
     row = await cloud.store.vms.by_id(turn.vm.id)
     if row.version != turn.vm.version:
         raise Stale(f"VM {row.name} is {row.state} under epoch {row.epoch} now")
-    pool_ids = await pools_of(turn.vm, cloud.store)
-    return await boot_is_over(HostId(str(turn.vm.host_id)), turn.vm.host_boot_id, cloud, pool_ids)
+    what = await as_victim(turn.vm, cloud.store)
+    return await boot_is_over(HostId(str(turn.vm.host_id)), turn.vm.host_boot_id, cloud, what)
 
 
 async def write_endings(store: Store, endings: Sequence[Ending], cloud: Cloud) -> list[None]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mainstay_controller.domain.ha.proof import Victim
-from mainstay_controller.domain.ids import PoolId, VmId
-from mainstay_controller.domain.records import Vm
-from mainstay_controller.store.port import Store, any_of
+from mainstay_controller.domain.ha.proof import Victim, victim
+from mainstay_controller.domain.ids import VmId
+from mainstay_controller.domain.records import Vm, Volume
+from mainstay_controller.store.port import LIVE, Store, any_of
 
 
 async def victims_of(vms: Iterable[Vm], store: Store) -> tuple[Victim, ...]:
     """In their order."""
-    vm_ids = [vm.id for vm in vms]
-    pools: dict[VmId, set[PoolId]] = {vm_id: set() for vm_id in vm_ids}
-    for volume in await store.volumes.find(any_of("vm_id", vm_ids)):
-        if volume.vm_id is not None and volume.pool_id is not None and volume.removed is None:
-            pools[volume.vm_id].add(volume.pool_id)
-    return tuple(Victim(vm_id=vm_id, pool_ids=frozenset(pools[vm_id])) for vm_id in vm_ids)
+    volumes: dict[VmId, list[Volume]] = {vm.id: [] for vm in vms}
+    for volume in await store.volumes.find(any_of("vm_id", list(volumes)), LIVE):
+        if volume.vm_id is not None:
+            volumes[volume.vm_id].append(volume)
+    return tuple(victim(vm_id, own) for vm_id, own in volumes.items())

@@ -13,6 +13,7 @@ from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.errors import OperationError, ResourceUnavailable
 from mainstay_controller.operations.jobs import JobRun
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
+from mainstay_controller.operations.orders.proof_on_file import work_on
 from mainstay_controller.operations.orders.start_orders import Belongings, belongings, image_path
 from mainstay_controller.operations.storage.upload_volume import forget_image
 from mainstay_controller.store.port import LIVE, Store, eq
@@ -43,7 +44,8 @@ async def make_volumes(vm: Vm, host: Host, run: JobRun, *, may_have_been_sent: b
     for volume in owns.volumes:
         if volume.state is VolumeState.CREATING and volume.pool_id is not None:
             image = image_path(await _template_of(volume, owns, run.cloud.store))
-            await _make(volume, owns.pools[volume.pool_id], image, vm, host, run, may_have_been_sent)
+            pool = owns.pools[volume.pool_id]
+            await make(volume, pool, image, host, vm.host_boot_id, run, may_have_been_sent=may_have_been_sent)
 
 
 def format_from(template: Template) -> str:
@@ -58,9 +60,17 @@ async def _template_of(volume: Volume, owns: Belongings, store: Store) -> Templa
     return await store.templates.get(volume.template_id) if volume.template_id else None
 
 
-async def _make(
-    volume: Volume, pool: StoragePool, image: str | None, vm: Vm, host: Host, run: JobRun, may_have_been_sent: bool
-) -> None:
+async def make(
+    volume: Volume,
+    pool: StoragePool,
+    image: str | None,
+    host: Host,
+    boot_id: str | None,
+    run: JobRun,
+    *,
+    may_have_been_sent: bool,
+) -> Volume:
+    """`boot_id`: under which boot of the host that may have begun.  Raises VolumeNotMade when it certainly is not made."""
     cloud = run.cloud
 
     async def order(attempt: int) -> Outcome:
@@ -74,12 +84,12 @@ async def _make(
         )
 
     async def host_is_gone() -> bool:
-        return await boot_is_over(host.id, vm.host_boot_id, cloud, [pool.id])
+        return await boot_is_over(host.id, boot_id, cloud, work_on([pool.id]))
 
     told = await until_known(order, may_have_been_sent=may_have_been_sent, host_is_gone=host_is_gone, cloud=cloud)
     if not isinstance(told, Done):
         raise VolumeNotMade(f"volume {volume.name} on pool {pool.name}: {in_words(told)}")
-    await cloud.store.volumes.swap(volume, replace(volume, state=VolumeState.READY))
+    return await cloud.store.volumes.swap(volume, replace(volume, state=VolumeState.READY))
 
 
 async def remove_volumes(vm: Vm, run: JobRun) -> None:

@@ -20,6 +20,7 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
 from mainstay_controller.operations.living import living_pool
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
+from mainstay_controller.operations.orders.proof_on_file import work_on
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching, remove_file
 from mainstay_controller.operations.storage.volumes import check_stopped
 
@@ -91,7 +92,7 @@ async def _copy(copy: Volume, source_path: str, target: StoragePool, host: Host,
         )
 
     async def host_is_gone() -> bool:
-        return await boot_is_over(host.id, host.boot_id, cloud, [target.id])
+        return await boot_is_over(host.id, host.boot_id, cloud, work_on([target.id]))
 
     return await until_known(order, may_have_been_sent=False, host_is_gone=host_is_gone, cloud=cloud)
 

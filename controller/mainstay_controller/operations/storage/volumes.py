@@ -1,7 +1,6 @@
-"""Data disks: make, attach, detach, delete.
+"""Data disks: make and delete.
 
-A new disk is a row; its file is made on the host that first runs a guest with it.  Disks come and go while their guest is Stopped: then no host can
-be writing to them."""
+A new disk is a row; its file is made on the host that first runs a guest with it."""
 
 from __future__ import annotations
 
@@ -19,10 +18,9 @@ from mainstay_controller.operations.offerings.disk_offerings import GIB, SIZE_GI
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage.make_volumes import remove_file
 from mainstay_controller.operations.storage.upload_volume import forget_image
-from mainstay_controller.store.port import LIVE, Store, eq
+from mainstay_controller.store.port import LIVE, eq
 
 DELETE_COMMAND = "deleteVolume"
-DEVICE_ID_MAX = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +53,6 @@ async def create_volume(new: NewVolume, owner: Account, cloud: Cloud) -> Volume:
     )
 
 
-async def attach_volume(volume: Volume, vm: Vm, device_id: int | None, cloud: Cloud) -> Volume:
-    check_stopped(vm)
-    if volume.vm_id is not None:
-        raise ResourceInUse(f"Volume {volume.name} is attached already")
-    if volume.zone_id != vm.zone_id:
-        raise InvalidParameter("virtualmachineid", f"VM {vm.name} is in another zone than volume {volume.name}")
-    async with cloud.store.transaction() as store:
-        await store.vms.swap(vm, vm)  # a start that began meanwhile makes this Stale
-        free = await _free_device_id(vm, device_id, store)
-        return await store.volumes.swap(volume, replace(volume, vm_id=vm.id, device_id=free))
-
-
-async def detach_volume(volume: Volume, cloud: Cloud) -> Volume:
-    if volume.vm_id is None:
-        raise InvalidParameter("id", f"volume {volume.name} is not attached")
-    if volume.type == "ROOT":
-        raise InvalidParameter("id", f"volume {volume.name} is the root disk of its VM")
-    vm = await cloud.store.vms.by_id(volume.vm_id)
-    check_stopped(vm)
-    async with cloud.store.transaction() as store:
-        await store.vms.swap(vm, vm)
-        return await store.volumes.swap(volume, replace(volume, vm_id=None, device_id=None))
-
-
 async def attached_at(vm_id: VmId, device_id: int, cloud: Cloud) -> Volume:
     found = await cloud.store.volumes.find(eq("vm_id", vm_id), eq("device_id", device_id), LIVE, limit=1)
     if not found:
@@ -89,6 +63,8 @@ async def attached_at(vm_id: VmId, device_id: int, cloud: Cloud) -> Volume:
 async def begin_delete(volume: Volume, asker: Asker, cloud: Cloud) -> Job:
     if volume.vm_id is not None:
         raise ResourceInUse(f"Volume {volume.name} is attached to a virtual machine: detach it first")
+    if volume.state is VolumeState.CREATING:
+        raise ResourceInUse(f"Volume {volume.name} is just being made")
     now = await cloud.store.now()
     job = new_job(cloud, DELETE_COMMAND, asker, now, instance_type="Volume", instance_id=volume.id)
     async with cloud.store.transaction() as store:
@@ -113,20 +89,7 @@ async def work_delete(run: JobRun) -> None:
 
 def check_stopped(vm: Vm) -> None:
     if vm.state is not VmState.STOPPED:
-        raise ResourceInUse(f"VM {vm.name} is {vm.state}: disks are attached and detached while it is Stopped")
-
-
-async def _free_device_id(vm: Vm, wanted: int | None, store: Store) -> int:
-    """0 is the root disk's."""
-    taken = {volume.device_id for volume in await store.volumes.find(eq("vm_id", vm.id), LIVE)}
-    if wanted is not None:
-        if wanted in taken:
-            raise InvalidParameter("deviceid", f"device {wanted} of VM {vm.name} is taken")
-        return a_number("deviceid", wanted, least=1, most=DEVICE_ID_MAX)
-    free = next((number for number in range(1, DEVICE_ID_MAX + 1) if number not in taken), None)
-    if free is None:
-        raise ResourceInUse(f"VM {vm.name} has {len(taken)} disks already")
-    return free
+        raise ResourceInUse(f"VM {vm.name} is {vm.state}: this needs it to be Stopped")
 
 
 def _size_bytes(offering: DiskOffering | None, size_gib: int | None) -> int:

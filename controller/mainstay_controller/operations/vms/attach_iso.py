@@ -17,6 +17,7 @@ from mainstay_controller.operations.errors import InvalidParameter, ResourceInUs
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
+from mainstay_controller.operations.orders.proof_on_file import work_on
 from mainstay_controller.operations.orders.start_orders import belongings, iso_on_host
 from mainstay_controller.operations.storage.update_template import delete_template
 from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
@@ -112,7 +113,7 @@ async def change_medium(vm: Vm, run: JobRun) -> Outcome:
     async def end_if_gone() -> bool:
         row = await cloud.store.vms.by_id(vm.id)
         moved = (row.host_id, row.epoch) != (vm.host_id, vm.epoch)
-        if moved or await boot_is_over(host_id, vm.host_boot_id, cloud, (pool_id,)):
+        if moved or await boot_is_over(host_id, vm.host_boot_id, cloud, work_on([pool_id])):
             raise NoLongerThere
         return False
 

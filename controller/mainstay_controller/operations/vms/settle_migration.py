@@ -26,7 +26,7 @@ from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.jobs import JobRun
 from mainstay_controller.operations.orders.proof_on_file import proof_on_file
 from mainstay_controller.operations.orders.settle import settling
-from mainstay_controller.operations.orders.start_orders import placed_on, pools_of
+from mainstay_controller.operations.orders.start_orders import as_victim, placed_on
 from mainstay_controller.operations.recovery.casebook import DECISIONS, case_file, open_vm_incident
 from mainstay_controller.operations.recovery.release_guests import Freed, release
 
@@ -143,7 +143,7 @@ class Settling:
     async def _proof_against(self, host_id: HostId) -> Settled | None:
         """A target that has booted since the migration began answers by itself that it has forgotten."""
         boot_id = self.vm.host_boot_id if host_id == self.source_id else None
-        return await proof_on_file(host_id, boot_id, await pools_of(self.vm, self.cloud.store), self.cloud)
+        return await proof_on_file(host_id, boot_id, await as_victim(self.vm, self.cloud.store), self.cloud)
 
     async def _target_has_forgotten(self) -> bool:
         fleet = self.cloud.fleet
@@ -167,7 +167,7 @@ class Settling:
         return await self._settled(gone, self._target_wrote_until) is not None
 
     async def _settled(self, proof: Acknowledged, over_at: float | None = None) -> Settled | None:
-        pool_ids = await pools_of(self.vm, self.cloud.store)
+        pool_ids = (await as_victim(self.vm, self.cloud.store)).pool_ids
         told = await settling([proof], pool_ids, self.run.job.id, self.cloud, over_at=over_at)
         return told if isinstance(told, Settled) else None
 

@@ -33,7 +33,7 @@ from mainstay_controller.operations.orders.choose_host import (
     what_it_lacks,
 )
 from mainstay_controller.operations.orders.decision_record import alert_key
-from mainstay_controller.operations.orders.start_orders import order_start, pools_of, raise_epoch, taken_off
+from mainstay_controller.operations.orders.start_orders import as_victim, order_start, raise_epoch, taken_off
 from mainstay_controller.operations.storage.make_volumes import VolumeNotMade, assign_pool, make_volumes, withdraw_pool
 from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, Stale, eq, ne
@@ -214,7 +214,7 @@ class Start:
             raise Stale(f"VM {vm.name} is {row.state} under epoch {row.epoch} now")
         if not row.wanted_running:
             raise NotWanted(f"VM {vm.name} was stopped while it was being started")
-        return await boot_is_over(host_id, vm.host_boot_id, self.cloud, await pools_of(vm, self.cloud.store))
+        return await boot_is_over(host_id, vm.host_boot_id, self.cloud, await as_victim(vm, self.cloud.store))
 
 
 async def release(vm: Vm, event: VmEvent, why: str, cloud: Cloud, *, wanted: bool | None = None) -> Vm:

@@ -17,7 +17,7 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.orders.ask_again import boot_is_over
-from mainstay_controller.operations.orders.start_orders import pools_of, taken_off
+from mainstay_controller.operations.orders.start_orders import as_victim, taken_off
 from mainstay_controller.operations.storage.make_volumes import VolumeNotMade, make_volumes
 from mainstay_controller.operations.vms.settle_migration import settle_migration
 from mainstay_controller.operations.vms.start_vm import release, want_running
@@ -105,7 +105,7 @@ class Stop:
         told = await self._order(vm)
         if isinstance(told, Done):
             await self.note_gone(vm, "stopped by order")
-        elif await boot_is_over(vm.host_id, vm.host_boot_id, self.cloud, await pools_of(vm, self.cloud.store)):
+        elif await boot_is_over(vm.host_id, vm.host_boot_id, self.cloud, await as_victim(vm, self.cloud.store)):
             await self.note_gone(vm, "its host is proven dead")
         else:
             self.forced = self.forced or not isinstance(told, Refused)  # a guest that was asked had its chance
