@@ -19,6 +19,8 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_SECONDS = 20
 POOL_SIZE = 10
+SERVER_POOL_SIZE = 20
+"""All of them are kept: in a storm one that is closed when it is given back is dialled again at once, and prepares its statements anew."""
 
 
 async def open_store(url: str) -> SqlStore:
@@ -57,13 +59,13 @@ def make_file_reader(url: str) -> FileReader | None:
 OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {"pool_size": POOL_SIZE, "max_overflow": 0},
     "postgresql": {
-        "pool_size": POOL_SIZE,
-        "max_overflow": POOL_SIZE,
+        "pool_size": SERVER_POOL_SIZE,
+        "max_overflow": 0,
         "connect_args": {"timeout": STATEMENT_TIMEOUT_SECONDS, "command_timeout": STATEMENT_TIMEOUT_SECONDS},
     },
     "mysql": {
-        "pool_size": POOL_SIZE,
-        "max_overflow": POOL_SIZE,
+        "pool_size": SERVER_POOL_SIZE,
+        "max_overflow": 0,
         "pool_recycle": 3600,
         "isolation_level": "READ COMMITTED",
         "connect_args": {"connect_timeout": STATEMENT_TIMEOUT_SECONDS},
