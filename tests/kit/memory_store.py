@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,9 @@ class MemoryRepository(Generic[T]):
 
     async def count(self, *where: Where) -> int:
         return len(await self.find(*where))
+
+    async def count_by(self, field: str, *where: Where) -> dict[str, int]:
+        return dict(Counter(getattr(row, field) for row in await self.find(*where)))
 
     async def add(self, record: T) -> T:
         await self.add_all([record])

@@ -113,6 +113,9 @@ class Repository(Protocol[T]):
 
     async def count(self, *where: Where) -> int: ...
 
+    async def count_by(self, field: str, *where: Where) -> dict[str, int]:
+        """Of each value that the field has among those rows, how many have it; of a field of text that is never None."""
+
     async def add(self, record: T) -> T:
         """Raises Conflict."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -190,6 +191,17 @@ async def test_a_page_comes_with_the_count_over_all_pages(store: Store) -> None:
     assert [job.id for job in rows] == ["j3", "j2", "j1"]
     assert count == 7
     assert await store.jobs.count(greater("created", NOON)) == 6
+
+
+async def test_rows_are_counted_by_what_they_have_in_a_field(store: Store) -> None:
+    await store.jobs.add_all([a_job(f"j{minute}", minute) for minute in range(5)])
+    await store.jobs.add(replace(a_job("other", 9), account_id=AccountId("b")))
+
+    counted = await store.jobs.count_by("account_id", greater("created", NOON))
+    none = await store.jobs.count_by("account_id", eq("id", "unknown"))
+
+    assert counted == {"a": 4, "b": 1}
+    assert none == {}
 
 
 async def test_a_transaction_is_all_or_nothing(store: Store) -> None:

@@ -36,6 +36,9 @@ class Question:
     def counting(self, table: sa.Table) -> sa.Select[Any]:
         return _counting(table, self._shape())
 
+    def counting_by(self, table: sa.Table, field: str) -> sa.Select[Any]:
+        return _counting_by(table, self._shape(), field)
+
     def values(self) -> dict[str, object]:
         bounds = {"limit": self.limit, "offset": self.offset}
         told = {_name(number): _operand(each) for number, each in enumerate(self.where) if each.op not in WITHOUT_VALUE}
@@ -60,6 +63,12 @@ def _reading(
 @lru_cache(SHAPES_MAX)
 def _counting(table: sa.Table, shape: Shape) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(table).where(*_conditions(table, shape))
+
+
+@lru_cache(SHAPES_MAX)
+def _counting_by(table: sa.Table, shape: Shape, field: str) -> sa.Select[Any]:
+    column = table.c[field]
+    return sa.select(column, sa.func.count()).where(*_conditions(table, shape)).group_by(column)
 
 
 def _conditions(table: sa.Table, shape: Shape) -> list[sa.ColumnElement[bool]]:

@@ -216,6 +216,11 @@ class SqlRepository(Generic[T]):
         [(count,)] = await self._store.rows(question.counting(self._table), question.values())
         return int(count)
 
+    async def count_by(self, field: str, *where: Where) -> dict[str, int]:
+        question = Question(where)
+        rows = await self._store.rows(question.counting_by(self._table, field), question.values())
+        return {value: int(count) for value, count in rows}
+
     async def add(self, record: T) -> T:
         await self.add_all([record])
         return record
