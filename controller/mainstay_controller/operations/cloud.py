@@ -10,7 +10,7 @@ from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.records import Setting
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.fleet import Fleet
-from mainstay_controller.operations.gathered import Gathered
+from mainstay_controller.operations.gathered import TOGETHER_MAX, Gathered
 from mainstay_controller.operations.host_rounds import HostRounds
 from mainstay_controller.operations.journal import Journal
 from mainstay_controller.operations.master_key import MasterKey
@@ -57,7 +57,9 @@ class Cloud:
         self.rounds = HostRounds(self.store, self.journal)
 
     def gathered(
-        self, answer_all: Callable[[Sequence[Question], Cloud], Awaitable[Sequence[Answer]]], together_max: int
+        self,
+        answer_all: Callable[[Sequence[Question], Cloud], Awaitable[Sequence[Answer]]],
+        together_max: int = TOGETHER_MAX,
     ) -> Gathered[Question, Answer]:
         """Who asks that function while it works is answered together with the others who do."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from mainstay_controller.domain.ids import IncidentId
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.records import Decision, Incident, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase, VmState
@@ -13,7 +14,7 @@ from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
 from mainstay_controller.operations.recovery.investigate_guest import investigate_guest
 from mainstay_controller.operations.recovery.investigate_host import investigate_host
 from mainstay_controller.operations.recovery.release_guests import RESTART, WAIT
-from mainstay_controller.store.port import Stale, eq, ne
+from mainstay_controller.store.port import Stale, any_of, eq, ne
 
 LOOK_AGAIN_SECONDS = 1.0
 
@@ -23,13 +24,27 @@ async def pursue(case: CaseFile, cloud: Cloud) -> None:
     if case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
         await (investigate_guest if case.incident.vm_id else investigate_host)(case, cloud)
     while case.incident.phase is IncidentPhase.RECOVERING:
-        of_this, open_ = eq("incident_id", case.id), eq("closed", None)
-        if await cloud.store.decisions.count(of_this, open_) == 0:
-            await case.advance(IncidentEvent.SETTLED, in_short(await cloud.store.decisions.find(of_this)))
+        if await cloud.gathered(count_open).ask(case.id) == 0:
+            ended = await cloud.store.decisions.count_by("outcome", eq("incident_id", case.id))
+            await case.advance(IncidentEvent.SETTLED, in_short(ended))
             return
-        for decision in await cloud.store.decisions.find(of_this, open_, eq("decision", WAIT)):
+        for decision in await cloud.gathered(find_waiting).ask(case.id):
             await look_after(decision, case, cloud)
         await cloud.clock.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def count_open(incident_ids: Sequence[IncidentId], cloud: Cloud) -> list[int]:
+    """Decisions that are not closed, of all incidents that are looked at in the same moment."""
+    of_these = any_of("incident_id", incident_ids)
+    counted = await cloud.store.decisions.count_by("incident_id", of_these, eq("closed", None))
+    return [counted.get(incident_id, 0) for incident_id in incident_ids]
+
+
+async def find_waiting(incident_ids: Sequence[IncidentId], cloud: Cloud) -> list[list[Decision]]:
+    """Of each incident those about guests of which there is no proof."""
+    of_these = any_of("incident_id", incident_ids)
+    found = await cloud.store.decisions.find(of_these, eq("closed", None), eq("decision", WAIT))
+    return [[each for each in found if each.incident_id == incident_id] for incident_id in incident_ids]
 
 
 async def look_after(decision: Decision, case: CaseFile, cloud: Cloud) -> None:
@@ -68,7 +83,7 @@ async def host_is_up(case: CaseFile, cloud: Cloud) -> bool:
     return host is not None and host.state is HostState.UP
 
 
-def in_short(decisions: list[Decision]) -> str:
-    counts = {outcome: sum(1 for each in decisions if each.outcome is outcome) for outcome in DecisionOutcome}
-    said = [f"{count} {outcome}" for outcome, count in counts.items() if count]
+def in_short(ended: Mapping[str, int]) -> str:
+    """How many came to which outcome."""
+    said = [f"{ended[outcome]} {outcome}" for outcome in DecisionOutcome if outcome in ended]
     return ", ".join(said) or "no guest was on it"
