@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from mainstay_controller.domain.alerts import ACKNOWLEDGED
+from mainstay_controller.domain.alerts import ACKNOWLEDGED, Letter
 from mainstay_controller.domain.ids import ControllerId
 from mainstay_controller.domain.records import Controller as ControllerRow
+from mainstay_controller.domain.states import HostState
 from mainstay_controller.operations.alerting.alerts import acknowledge_alerts
 from mainstay_controller.operations.alerting.mail_alerts import mail_alerts, send_test_letter
 from mainstay_controller.operations.alerting.post import NotDelivered, send
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.journal import AlertType
+from mainstay_controller.operations.journal import AlertType, place_of
+from mainstay_controller.operations.settings import Settings
+from tests.kit import small_cloud
 from tests.kit.api import a_cloud
 from tests.kit.mail_server import MailServer, a_mail_server
 
@@ -50,6 +53,32 @@ async def test_alerts_of_one_moment_are_one_letter_and_are_told_once() -> None:
     [letter] = server.taken
     assert (letter["From"], letter["To"]) == ("cloud@example.org", "ops@example.org, night@example.org")
     assert letter["Subject"] == "Mainstay: Host h1 is down (and 1 more)"
+
+
+async def test_hosts_that_die_together_are_named_in_one_entry_while_their_alerts_stay_apart() -> None:
+    letters: list[Letter] = []
+
+    async def keep(letter: Letter, _now: datetime, _settings: Settings) -> None:
+        letters.append(letter)
+
+    async with small_cloud.a_cloud(hosts=3) as here:
+        cloud = here.cloud
+        cloud.settings = replace(
+            cloud.settings, smtp_host="mail", alert_addresses="ops@example.org", alert_quiet_seconds=0.0
+        )
+        dead = (await cloud.store.hosts.find(order_by="name"))[:2]
+        for host in dead:
+            await cloud.store.hosts.swap(host, replace(host, state=HostState.DOWN))
+            text, key = f"Host down, {host.name}", f"host:{host.id}"
+            await cloud.journal.alert(cloud.store, AlertType.HOST, text, dedupe_key=key, place=place_of(host))
+
+        await mail_alerts(keep, cloud)
+
+        told = [alert.last_sent is not None for alert in await cloud.store.alerts.find()]
+    [letter] = letters
+    assert letter.subject == "Mainstay: 2 hosts down in cluster c"
+    assert all(host.name in letter.text for host in dead)
+    assert told == [True, True]
 
 
 async def test_an_alert_that_repeats_itself_mails_no_more() -> None:
