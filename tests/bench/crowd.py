@@ -181,6 +181,7 @@ class Agent:
             self.call.send_frame(self.beat)
 
     def _obey(self, command: Command) -> None:
+        self.crowd.orders[type(command.order).__name__] += 1
         result = CommandResult(command_id=command.command_id, state=RunState.DONE)
         match command.order:
             case ProbeHost(host_id=host_id):
@@ -222,6 +223,7 @@ class Crowd:
     lost: Counter[str] = field(default_factory=Counter)
     sent_back: Counter[str] = field(default_factory=Counter)
     starts: list[float] = field(default_factory=list)
+    orders: Counter[str] = field(default_factory=Counter)
     dialling: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DIALS_AT_ONCE))
     late_seconds: float = 0.0
     """How late this process was to say a beat, at worst: no controller can hear it sooner."""
@@ -272,6 +274,11 @@ class Crowd:
         self.lost, self.sent_back, self.starts, self.late_seconds = Counter(), Counter(), [], 0.0
         self.has_been_in = True
         return told
+
+    def ordered(self) -> Counter[str]:
+        """Which orders were given since this was asked last."""
+        orders, self.orders = self.orders, Counter()
+        return orders
 
     def sightings_of(self, host_id: str) -> tuple[SlotSighting, ...]:
         profile, fell_at = PROFILES[self.profile], self.fell_at.get(host_id)

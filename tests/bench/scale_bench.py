@@ -1,10 +1,11 @@
 """How many hosts does one controller process hold, how fast do they all come back, and how fast does it restart what a hundred hosts ran?
 
     python -m tests.bench.scale_bench --agents 9500
+    python -m tests.bench.scale_bench --only outage --agents 5000
     python -m tests.bench.scale_bench --only storm --agents 10000
 
-At the end stands a table of what was measured beside the goals and the floors; on two quiet cores that is within ten minutes.  The storm is apart:
-ten minutes without a controller, on virtual time (tests/kit/storm), some minutes of computing.
+At the end stands a table of what was measured beside the goals and the floors; on two quiet cores that is within ten minutes.  Apart are ten minutes
+without a controller: the outage in real time, and the storm on virtual time (tests/kit/storm), some minutes of computing.
 
 The controller is the shipped one on PostgreSQL; agents are TLS connections of their own, in a few processes.  Beside the figures
 stand floors of the same run: a grpc.aio server with empty handlers under the same number of agents, and a planner that only counts memory.
@@ -19,12 +20,13 @@ import re
 import resource
 import statistics
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mainstay_controller.domain.placement.snapshot import Algorithm
+from mainstay_controller.domain.records import Incident
 from mainstay_controller.domain.states import DecisionOutcome, HostState
 from mainstay_controller.store.port import eq
 from mainstay_controller.store.sql.store import SqlStore
@@ -41,6 +43,7 @@ PATIENCE_SECONDS = 1800.0
 STORM_WATCH_SECONDS = 60.0
 SILENT_EVERY = 50
 """One host in so many falls silent, for the detection's lag."""
+GUESTS_IN_OUTAGE = 2
 GUESTS_EACH, FALLING = 50, 10
 """Ten of every fifty hosts of a cluster die at once, so that five hosts are needed for each that dies."""
 
@@ -190,7 +193,7 @@ async def hold(args: argparse.Namespace, directory: Path, database: str) -> None
             span = await steady(controller, crowd, args.seconds)
             TABLE.ours |= {"share": span.share, "memory": span.rss_mib}
             tell("steady", beats(span, args.agents))
-            await reconnect(args, controller, crowd, store)
+            await reconnect(args, args.away_seconds, controller, crowd, store)
             await detect(args, crowd, store)
 
 
@@ -201,21 +204,27 @@ async def all_up(controller: Controller, store: SqlStore, agents: int) -> Span:
     return await measured(controller, until(up))
 
 
-async def reconnect(args: argparse.Namespace, controller: Controller, crowd: Crowds, store: SqlStore) -> None:
+async def reconnect(
+    args: argparse.Namespace, away_seconds: float, controller: Controller, crowd: Crowds, store: SqlStore
+) -> None:
     """The controller is killed, is away for a while, and begins again."""
     controller.kill()
-    await CLOCK.sleep(args.away_seconds)
+    await CLOCK.sleep(away_seconds)
     what_failed(crowd)
     await controller.start()
     what_failed(crowd)  # until it listened nobody could be let in
     span = await come(controller, crowd, args.agents)
     failed = what_failed(crowd)
     TABLE.ours |= {"reconnect": span.seconds, "errors": failed.errors}
-    tell(f"reconnect after {args.away_seconds:g} s away", told_of(span, args.agents), str(failed))
+    tell(f"reconnect after {away_seconds:g} s away", told_of(span, args.agents), str(failed))
     tell("all are Up again", told_of(await all_up(controller, store, args.agents), args.agents))
-    mistaken = Counter(re.sub(r"[\d.]+ s", "some s", incident.trigger) for incident in await store.incidents.find())
+    mistaken = triggers(await store.incidents.find())
     TABLE.ours["mistaken"] = mistaken.total()
     tell("suspected by mistake", f"{dict(mistaken) or 0}, {await store.decisions.count()} guests decided about")
+
+
+def triggers(incidents: Iterable[Incident]) -> Counter[str]:
+    return Counter(re.sub(r"[\d.]+ s", "some s", incident.trigger) for incident in incidents)
 
 
 async def detect(args: argparse.Namespace, crowd: Crowds, store: SqlStore) -> None:
@@ -253,10 +262,19 @@ async def fail(args: argparse.Namespace, directory: Path, database: str) -> None
             await CLOCK.sleep(args.settle_seconds)
             fell_at = CLOCK.monotonic()
             crowd.ask("fall", [told[number].host_id for number in falling], fell_at)
+            what_failed(crowd)
             await until(lambda: some_released(store), 0.02)
+            proven_at = CLOCK.monotonic()
             span = await measured(controller, until(lambda: all_restarted(store, len(falling))))
-            starts = sorted(at for each in crowd.ask("told") for at in each["starts"])
+            told_at_last = crowd.ask("told")
+            starts = sorted(at - proven_at for each in told_at_last for at in each["starts"])
+            late = max(each["late_seconds"] for each in told_at_last)
             await tell_failure(starts, span, store)
+            dead = {told[number].host_id for number in falling}
+            mistaken = triggers(each for each in await store.incidents.find() if each.host_id not in dead)
+            tell(
+                "suspected by mistake", f"{dict(mistaken) or 0}; beats {late:.1f} s late from the agents' own processes"
+            )
 
 
 async def some_released(store: SqlStore) -> bool:
@@ -273,12 +291,12 @@ async def tell_failure(starts: list[float], span: Span, store: SqlStore) -> None
     released = [elapsed(each.phases, "released") for each in decisions]
     ordered = [elapsed(each.phases, "ordered") for each in decisions]
     proof, last = min(released), max(ordered)
-    TABLE.ours["orders"] = last - proof
+    TABLE.ours["orders"] = starts[-1]
     tell(
         "mass failure",
-        f"{len(starts)} start orders for {len(decisions)} guests, {starts[-1] - starts[0]:.1f} s from the first to the last",
+        f"{len(starts)} start orders for {len(decisions)} guests, heard by their hosts {starts[0]:.1f} s to {starts[-1]:.1f} s after the first proof",
     )
-    tell("from the first proof", f"last proof {max(released) - proof:.1f} s, last order {last - proof:.1f} s")
+    tell("from the first proof", f"last proof {max(released) - proof:.1f} s, last epoch raised {last - proof:.1f} s")
     told = f"CPU {span.cpu_seconds:.1f} s, {1000 * span.cpu_seconds / len(starts):.2f} ms a guest"
     tell("from the first proof", f"all on record as running {span.seconds:.1f} s; {told}")
 
@@ -294,6 +312,32 @@ def place(dead: int) -> None:
     TABLE.floors["placements"] = figures[0].per_second
     TABLE.ours["placements"] = min(figure.per_second for figure in figures[1:])
     assert {figure.name for figure in figures} > {algorithm.value for algorithm in Algorithm}
+
+
+# --- outage -------------------------------------------------------------------------------------------------------------
+
+
+async def outage(args: argparse.Namespace, directory: Path, database: str) -> None:
+    """For a long time there is no controller; then one for everybody, who all still run what they ran."""
+    told = stations(args.agents, lambda _number: GUESTS_IN_OUTAGE)
+    async with a_stage(directory, database, told, SETTINGS) as (store, controller):
+        with crowds(directory, controller.agent_port, told, args.processes) as crowd:
+            await controller.start()
+            crowd.ask("come")
+            tell("all come", told_of(await come(controller, crowd, args.agents), args.agents), str(what_failed(crowd)))
+            tell("all are Up", told_of(await all_up(controller, store, args.agents), args.agents))
+            guests = {guest.id: guest for guest in await store.vms.find()}
+            crowd.ask("orders")
+            await reconnect(args, args.absent_seconds, controller, crowd, store)
+            await CLOCK.sleep(STORM_WATCH_SECONDS)
+            touched = sum(guests[guest.id] != guest for guest in await store.vms.find())
+            orders: Counter[str] = sum(crowd.ask("orders"), Counter())
+            there, mistaken = sum(crowd.ask("present")), await store.incidents.count()
+            tell(
+                f"{STORM_WATCH_SECONDS:g} s later",
+                f"{there} of {args.agents} there, {mistaken} suspected, {touched} of {len(guests)} guests touched, "
+                f"orders given: {dict(orders) or 0}",
+            )
 
 
 # --- storm --------------------------------------------------------------------------------------------------------------
@@ -328,11 +372,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--dead", type=int, default=100, help="hosts that die at once")
     parser.add_argument("--away-seconds", type=float, default=10.0)
-    parser.add_argument("--absent-seconds", type=float, default=600.0, help="of the storm")
+    parser.add_argument("--absent-seconds", type=float, default=600.0, help="of the outage and the storm")
     parser.add_argument(
         "--settle-seconds", type=float, default=25.0, help="so that no hold of an earlier life can stand"
     )
-    parser.add_argument("--only", choices=("floor", "hold", "fail", "place", "storm"))
+    parser.add_argument("--only", choices=("floor", "hold", "fail", "place", "outage", "storm"))
     args = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -346,6 +390,9 @@ def main() -> None:
             if args.only in (None, part):
                 with databases.postgresql() as server:
                     asyncio.run(story(args, a_room(name, part), server.url))
+        if args.only == "outage":
+            with databases.postgresql() as server:
+                asyncio.run(outage(args, a_room(name, "outage"), server.url))
         if args.only == "storm":
             storm(args)
     tell("machine", f"load {os.getloadavg()[0]:.1f}")

@@ -421,6 +421,8 @@ def answer(word: str, given: list[Any], crowd: Crowd, group: asyncio.TaskGroup) 
         case "fall":
             crowd.fall(*given)
             group.create_task(crowd.tell_of_the_fallen())
+        case "orders":
+            return crowd.ordered()
         case "told":
             return crowd.told()
     return None
