@@ -18,11 +18,17 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 async def background(*works: Work) -> AsyncIterator[None]:
     """Run works beside the block.  They are cancelled when the block ends; one that fails ends the block with its error, raised bare."""
     async with _group() as group:
-        tasks = [group.create_task(work(), name=getattr(work, "__qualname__", repr(work))) for work in works]
+        tasks = [group.create_task(work(), name=_name_of(work)) for work in works]
         try:
             yield
         finally:
             await _ended(tasks)
+
+
+def _name_of(work: Work) -> str:
+    """The `repr` of a method tells all that its object holds, which may be the whole cloud: only what has no other name is told by it."""
+    name: str | None = getattr(work, "__qualname__", None)
+    return name or repr(work)
 
 
 async def all_of(*awaitables: Coroutine[Any, Any, T]) -> list[T]:
