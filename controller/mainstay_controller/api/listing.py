@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from mainstay_controller.api.access import Caller, visible
 from mainstay_controller.api.answers import Rows, Worked
-from mainstay_controller.api.parameters import NothingHas, Parameter, parameters_of
+from mainstay_controller.api.parameters import AllAre, NothingHas, NotKept, Parameter, parameters_of
 from mainstay_controller.api.registry import SINCE, AnswerKind, Handled, summary_of
 from mainstay_controller.api.views import View, class_shown_by
 from mainstay_controller.domain.ids import DomainId
@@ -84,6 +84,11 @@ def filters_of(request: object, parameters: Sequence[Parameter]) -> list[Where]:
         value = getattr(request, parameter.field)
         if isinstance(parameter.filter, NothingHas):
             conditions += [any_of("id", ())] if value else []
+        elif isinstance(parameter.filter, AllAre):
+            conditions += [any_of("id", ())] if value not in (None, parameter.filter.value) else []
+        elif isinstance(parameter.filter, NotKept):
+            if value is not None:
+                raise InvalidParameter(parameter.name, parameter.description)
         elif parameter.filter is not None and value is not None:
             field = parameter.filter.field or parameter.field
             conditions.append(any_of(field, value) if isinstance(value, tuple) else eq(field, value))
@@ -103,10 +108,12 @@ def listing(
     fixed: Sequence[Where] = (LIVE,),
     where: Callable[[L, Caller, Cloud], Awaitable[list[Where]]] | None = None,
     shared: Callable[[Caller, Store], Awaitable[list[Where]]] | None = None,
+    view_for: Callable[[L], View[R, V]] | None = None,
     envelope: str | None = None,
     since: str = SINCE,
 ) -> Handled:
-    """A list command.  `shared`: the rows that a caller sees although somebody else owns them."""
+    """A list command.  `shared`: the rows that a caller sees although somebody else owns them.  `view_for`: how they are shown, where that depends
+    on what was asked."""
     asked_for: type = request
     parameters = parameters_of(asked_for)
     is_worked = issubclass(class_shown_by(view), Worked)
@@ -128,7 +135,7 @@ def listing(
         found, count = await rows(cloud.store).page(
             *conditions, page=page_of(asked), order_by=order_by, descending=newest_first
         )
-        shown = await view(found, caller, cloud)
+        shown = await (view if view_for is None else view_for(asked))(found, caller, cloud)
         return Rows(rows=await _with_jobs(shown, cloud.store) if is_worked else shown, count=count)
 
     return Handled(

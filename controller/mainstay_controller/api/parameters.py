@@ -51,6 +51,7 @@ REFERENCES: Mapping[object, str] = {
     ids.FirewallRuleId: "firewall_rules",
     ids.SecurityGroupId: "security_groups",
     ids.KeyPairId: "key_pairs",
+    ids.UserDataId: "user_data",
     ids.AffinityGroupId: "affinity_groups",
     ids.TagId: "tags",
 }
@@ -90,6 +91,18 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class NothingHas(Filter):
     """A parameter that selects by what nothing in this cloud has - a VPC, a backup - so that who says it is not shown everything instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllAre(Filter):
+    """A parameter that selects by what is the same of everything in this cloud: who says another value is shown nothing."""
+
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept(Filter):
+    """A parameter that selects by what is not kept here: who says it is refused, and not shown more than was asked for."""
 
 
 class Shape(StrEnum):

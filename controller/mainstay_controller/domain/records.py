@@ -42,6 +42,7 @@ from mainstay_controller.domain.ids import (
     TagId,
     TemplateId,
     TrafficTypeId,
+    UserDataId,
     UserId,
     VmId,
     VolumeId,
@@ -344,6 +345,7 @@ class Vm:
     zone_id: ZoneId
     service_offering_id: OfferingId
     template_id: TemplateId | None = None
+    user_id: UserId | None = None  # who deployed it; of those from before 0008 nobody knows
     display_name: str = ""
     instance_name: str = ""
     hypervisor: str = "KVM"
@@ -366,11 +368,13 @@ class Vm:
     memory_mib: int = 128
     nics: tuple[Nic, ...] = ()
     user_data: str = ""
+    user_data_id: UserDataId | None = None  # under which name it was registered
     key_pair: str = ""
     public_key: str | None = None  # of that pair, or a line for each, as they were when the guest was given them
     vnc_password: str = ""  # as releases before 0006 kept it: readable
     vnc_secret: str | None = None  # sealed; who shows it sees the screen
     password: str | None = None  # sealed; until the guest has run with it
+    encrypted_password: str | None = None  # with its public key: for whoever has the private half
     iso_id: TemplateId | None = None  # what lies in its drive for media
     affinity_group_ids: tuple[str, ...] = ()
     group: str = ""
@@ -438,6 +442,20 @@ class KeyPair:
     version: int = 1
     public_key: str = ""
     fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserData:
+    """What guests are told as they boot, under a name.  `content` is Base64; `params` names the variables in it, for whoever reads it."""
+
+    id: UserDataId
+    name: str
+    account_id: AccountId
+    domain_id: DomainId
+    created: datetime
+    version: int = 1
+    content: str = ""
+    params: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

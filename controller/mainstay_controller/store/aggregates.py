@@ -34,6 +34,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "disk_offerings": Aggregate(r.DiskOffering),
     "image_stores": Aggregate(r.ImageStore),
     "key_pairs": Aggregate(r.KeyPair, unique=(("account_id", "name"),)),
+    "user_data": Aggregate(r.UserData, unique=(("account_id", "name"),)),
     "affinity_groups": Aggregate(r.AffinityGroup, unique=(("account_id", "name"),)),
     "tags": Aggregate(r.ResourceTag, unique=(("resource_id", "key"),), indexed=(("account_id",),)),
     "physical_networks": Aggregate(r.PhysicalNetwork, indexed=(("zone_id",),)),

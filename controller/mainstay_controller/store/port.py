@@ -154,6 +154,7 @@ class Store(Protocol):
     disk_offerings: Repository[r.DiskOffering]
     image_stores: Repository[r.ImageStore]
     key_pairs: Repository[r.KeyPair]
+    user_data: Repository[r.UserData]
     affinity_groups: Repository[r.AffinityGroup]
     tags: Repository[r.ResourceTag]
     physical_networks: Repository[r.PhysicalNetwork]

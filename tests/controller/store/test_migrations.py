@@ -81,6 +81,26 @@ async def test_what_the_release_before_wrote_stays_and_it_may_go_on_writing(
     assert set(METADATA.tables) <= there
 
 
+def test_a_guest_from_before_0007_has_the_key_that_it_was_made_with(tmp_path: Path) -> None:
+    """Of a pair that is younger than the guest nobody knows whether it is the same."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/schema.db")
+
+    with engine.connect() as connection:
+        upgrade(connection, "0007")
+        known = tables_of(connection)
+        pairs, vms = known.tables["key_pairs"], known.tables["vms"]
+        for name, created in (("old", NOON), ("young", NOON.replace(hour=13))):
+            pair = a_row(pairs, name) | {"account_id": "ann", "public_key": f"key of {name}", "created": created}
+            connection.execute(sa.insert(pairs), pair)
+            vm = a_row(vms, name) | {"account_id": "ann", "key_pair": name, "public_key": None, "created": NOON}
+            connection.execute(sa.insert(vms), vm)
+        upgrade(connection, "0008")
+        told = dict(connection.execute(sa.select(vms.c.id, vms.c.public_key)).tuples().all())
+
+    engine.dispose()
+    assert told == {"old": "key of old", "young": None}
+
+
 def tables_of(connection: sa.Connection) -> sa.MetaData:
     """As they are in the database."""
     there = sa.MetaData()

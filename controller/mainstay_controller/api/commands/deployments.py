@@ -23,6 +23,7 @@ from mainstay_controller.domain.ids import (
     PodId,
     ProjectId,
     TemplateId,
+    UserDataId,
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
@@ -34,6 +35,7 @@ from mainstay_controller.operations.offerings.disk_offerings import GIB
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.vms import deploy_vm
 from mainstay_controller.operations.vms.key_pairs import key_pairs_named
+from mainstay_controller.operations.vms.user_data import NOTHING, told_by
 from mainstay_controller.store.port import eq
 
 
@@ -62,7 +64,8 @@ class DeployVirtualMachine:
         DiskOfferingId | None, "the ID of the disk offering of a data disk; of the root disk with an ISO"
     ] = None
     size: Annotated[int | None, "the size of a data disk in GiB, where its offering has none"] = None
-    user_data: Annotated[str, "user data, in Base64", Length(32768)] = ""
+    user_data: Annotated[str | None, "user data, in Base64", Length(32768)] = None
+    user_data_id: Annotated[UserDataId | None, "the ID of registered user data, instead"] = None
     key_pair: Annotated[str, "the name of an SSH key pair"] = ""
     key_pairs: Annotated[tuple[str, ...], "the names of SSH key pairs, where it is to have several"] = ()
     group: Annotated[str, "the group it is shown in"] = ""
@@ -80,6 +83,7 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
     size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
     await check_limits(owner, size, cloud)
     disk = await _data_disk(request, cloud)
+    told = await told_by(request.user_data, request.user_data_id, cloud) or NOTHING
     job = await deploy_vm.begin(
         deploy_vm.NewVm(
             zone_id=request.zone_id,
@@ -98,7 +102,8 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
             root_disk_gib=request.root_disk_size,
             data_disk_gib=disk,
             data_disk_offering_id=request.disk_offering_id,
-            user_data=request.user_data,
+            user_data=told.content,
+            user_data_id=told.id,
             key_pairs=await key_pairs_named((request.key_pair, *request.key_pairs), owner, cloud, "keypair"),
             group=request.group,
             affinity_group_ids=await _groups(request, owner, cloud),

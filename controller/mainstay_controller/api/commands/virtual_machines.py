@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ADMINS, EVERYBODY, ROOT, USERS, Caller
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter, Length, NothingHas
+from mainstay_controller.api.parameters import AllAre, Filter, Length, NothingHas
 from mainstay_controller.api.placing import wish_of
 from mainstay_controller.api.registry import command, job_of
-from mainstay_controller.api.views import one
+from mainstay_controller.api.views import View, one
 from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import (
     AffinityGroupId,
@@ -22,15 +22,27 @@ from mainstay_controller.domain.ids import (
     PodId,
     PoolId,
     TemplateId,
+    UserDataId,
+    UserId,
     VmId,
     ZoneId,
 )
 from mainstay_controller.domain.placement.request import Purpose
+from mainstay_controller.domain.records import Vm
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.vms import destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm, update_vm
+from mainstay_controller.operations.vms import (
+    destroy_vm,
+    guest_passwords,
+    migrate_vm,
+    reboot_vm,
+    start_vm,
+    stop_vm,
+    update_vm,
+)
 from mainstay_controller.operations.vms.groups import members_of
-from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq
+from mainstay_controller.operations.vms.user_data import told_by
+from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +72,16 @@ class ListVirtualMachines(ScopedListing):
     security_group_id: Annotated[str | None, "a security group: there is none", NothingHas()] = None
     backup_offering_id: Annotated[str | None, "a backup offering: there is none", NothingHas()] = None
     autoscale_vm_group_id: Annotated[str | None, "a group that scales by itself: there is none", NothingHas()] = None
-    user_data_id: Annotated[str | None, "registered user data: there is none", NothingHas()] = None
+    user_data_id: Annotated[UserDataId | None, "only those with this registered user data", Filter()] = None
+    user_data: Annotated[bool, "show the user data of each, which is not shown otherwise"] = False
     is_vnf: Annotated[bool, "network appliances: there are none", NothingHas()] = False
     leased: Annotated[bool, "those that end by themselves: there are none", NothingHas()] = False
     gpu_enabled: Annotated[bool, "those with a GPU: there are none", NothingHas()] = False
+    user_id: Annotated[UserId | None, "only those that this user deployed", Filter()] = None
+    display_vm: Annotated[bool | None, "whether it is shown to its owner: all are", AllAre(value=True)] = None
+    for_virtual_network: Annotated[bool | None, "true: only those in an isolated network; false: the others"] = None
+    extension_id: Annotated[str | None, "an extension: there is none", NothingHas()] = None
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
 
 
 async def _by_what_rows_do_not_say(request: ListVirtualMachines, _caller: Caller, cloud: Cloud) -> list[Where]:
@@ -77,10 +95,19 @@ async def _by_what_rows_do_not_say(request: ListVirtualMachines, _caller: Caller
     if request.storage_id:
         disks = await cloud.store.volumes.find(eq("pool_id", request.storage_id), LIVE)
         conditions.append(any_of("id", sorted({each.vm_id for each in disks if each.vm_id})))
+    if request.for_virtual_network is not None:
+        isolated = await cloud.store.networks.find(eq("guest_type", "Isolated"), LIVE)
+        inside = await cloud.store.ip_addresses.find(any_of("network_id", [network.id for network in isolated]))
+        which = any_of if request.for_virtual_network else none_of
+        conditions.append(which("id", sorted({each.vm_id for each in inside if each.vm_id})))
     if request.affinity_group_id:
         group = await cloud.store.affinity_groups.by_id(request.affinity_group_id)
         conditions.append(any_of("id", [vm.id for vm in await members_of(group, cloud)]))
     return conditions
+
+
+def _with_user_data(request: ListVirtualMachines) -> View[Vm, views.VmView]:
+    return views.virtual_machines_with_user_data if request.user_data else views.virtual_machines
 
 
 list_virtual_machines = listing(
@@ -92,6 +119,7 @@ list_virtual_machines = listing(
     keyword=("name", "display_name", "instance_name", "state"),
     fixed=(LIVE, eq("type", "User")),
     where=_by_what_rows_do_not_say,
+    view_for=_with_user_data,
 )
 
 list_virtual_machines_metrics = listing(
@@ -103,6 +131,7 @@ list_virtual_machines_metrics = listing(
     keyword=("name", "display_name", "instance_name", "state"),
     fixed=(LIVE, eq("type", "User")),
     where=_by_what_rows_do_not_say,
+    view_for=_with_user_data,
 )
 
 
@@ -146,6 +175,7 @@ class UpdateVirtualMachine:
     group: Annotated[str | None, "the group it is shown in"] = None
     ha_enable: Annotated[bool | None, "whether it is restarted when its host fails"] = None
     user_data: Annotated[str | None, "user data, in Base64", Length(32768)] = None
+    user_data_id: Annotated[UserDataId | None, "the ID of registered user data, instead"] = None
     delete_protection: Annotated[bool | None, "whether it is protected from deletion"] = None
     details: Annotated[dict[str, str] | None, "details, instead of those it has", Length(4096)] = None
 
@@ -204,12 +234,14 @@ async def migrate_virtual_machine(request: MigrateVirtualMachine, caller: Caller
 @command("updateVirtualMachine", roles=USERS)
 async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, cloud: Cloud) -> views.VmView:
     """Changes a virtual machine; name and user data only when it is Stopped."""
+    told = await told_by(request.user_data, request.user_data_id, cloud)
     changes = update_vm.VmChanges(
         name=request.name,
         display_name=request.display_name,
         group=request.group,
         ha_enabled=request.ha_enable,
-        user_data=request.user_data,
+        user_data=told.content if told is not None else None,
+        user_data_id=told.id if told is not None else None,
         delete_protection=request.delete_protection,
         details=request.details,
     )
@@ -225,6 +257,13 @@ class UserDataView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptedPasswordView:
+    wire_key: ClassVar[str] = "password"
+
+    encrypted_password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetUserData:
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
 
@@ -234,6 +273,13 @@ async def get_user_data(request: GetUserData, _caller: Caller, cloud: Cloud) -> 
     """Shows the user data of a virtual machine, in Base64."""
     vm = await cloud.store.vms.by_id(request.virtual_machine_id)
     return UserDataView(virtual_machine_id=vm.id, user_data=vm.user_data or None)
+
+
+@command("getVMPassword", roles=USERS)
+async def get_password(request: OneVirtualMachine, _caller: Caller, cloud: Cloud) -> EncryptedPasswordView:
+    """Shows the password of a virtual machine, encrypted with its SSH key of RSA."""
+    vm = await cloud.store.vms.by_id(request.id)
+    return EncryptedPasswordView(encrypted_password=guest_passwords.encrypted_password_of(vm))
 
 
 COMMANDS = (
@@ -248,4 +294,5 @@ COMMANDS = (
     update_virtual_machine,
     migrate_virtual_machine,
     get_user_data,
+    get_password,
 )

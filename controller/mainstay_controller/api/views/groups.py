@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from mainstay_controller.api.access import Caller
 from mainstay_controller.api.views.related import names_of
-from mainstay_controller.domain.records import AffinityGroup, KeyPair, ResourceTag
+from mainstay_controller.domain.records import AffinityGroup, KeyPair, ResourceTag, UserData
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.store.port import LIVE, any_of
 
@@ -33,6 +33,20 @@ class NewKeyPairView(KeyPairView):
     wire_key: ClassVar[str] = "keypair"
 
     private_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDataView:
+    wire_key: ClassVar[str] = "userdata"
+
+    id: str
+    name: str
+    account_id: str
+    account: str | None
+    domain_id: str
+    domain: str | None
+    user_data: str
+    params: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +139,21 @@ async def tags_of(resource_ids: Iterable[str], caller: Caller, cloud: Cloud) -> 
     for tag in await tags(found, caller, cloud):
         by_thing[tag.resource_id].append(tag)
     return {thing: tuple(on_it) for thing, on_it in by_thing.items()}
+
+
+async def user_data(records: Sequence[UserData], _caller: Caller, cloud: Cloud) -> list[UserDataView]:
+    accounts = await names_of(cloud.store.accounts, (data.account_id for data in records))
+    domains = await names_of(cloud.store.domains, (data.domain_id for data in records))
+    return [
+        UserDataView(
+            id=data.id,
+            name=data.name,
+            account_id=data.account_id,
+            account=accounts.get(data.account_id),
+            domain_id=data.domain_id,
+            domain=domains.get(data.domain_id),
+            user_data=data.content,
+            params=data.params or None,
+        )
+        for data in records
+    ]

@@ -11,7 +11,7 @@ from mainstay_controller.api.access import Caller
 from mainstay_controller.api.answers import Worked
 from mainstay_controller.api.views.groups import TagView, tags_of
 from mainstay_controller.api.views.related import by_ids, names_of
-from mainstay_controller.domain.records import AffinityGroup, Nic, Template, Vm
+from mainstay_controller.domain.records import AffinityGroup, Nic, Template, User, Vm
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.vms.guest_passwords import password_of
@@ -53,7 +53,10 @@ class VmView(Worked):
     display_name: str
     instance_name: str | None
     account: str | None
-    user_data: str | None
+    user_id: str | None
+    username: str | None
+    user_data_id: str | None
+    user_data_name: str | None
     domain_id: str
     domain: str | None
     state: str
@@ -94,6 +97,7 @@ class VmView(Worked):
     stop_reason: str | None
     epoch: int | None
     password: str | None = None
+    user_data: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,8 @@ class _Names:
     offerings: Names
     accounts: Names
     domains: Names
+    user_data: Names
+    users: Mapping[str | None, User]
     templates: Mapping[str | None, Template]
     groups: Mapping[str | None, AffinityGroup]
     tags: Mapping[str, tuple[TagView, ...]]
@@ -116,11 +122,18 @@ async def virtual_machines(records: Sequence[Vm], caller: Caller, cloud: Cloud) 
         offerings=await names_of(store.service_offerings, (vm.service_offering_id for vm in records)),
         accounts=await names_of(store.accounts, (vm.account_id for vm in records)),
         domains=await names_of(store.domains, (vm.domain_id for vm in records)),
+        users=await by_ids(store.users, (vm.user_id for vm in records)),
+        user_data=await names_of(store.user_data, (vm.user_data_id for vm in records)),
         templates=await by_ids(store.templates, (each for vm in records for each in (vm.template_id, vm.iso_id))),
         groups=await by_ids(store.affinity_groups, (group for vm in records for group in vm.affinity_group_ids)),
         tags=await tags_of((vm.id for vm in records), caller, cloud),
     )
     return [_virtual_machine(vm, names, with_host=caller.role is not Role.USER) for vm in records]
+
+
+async def virtual_machines_with_user_data(records: Sequence[Vm], caller: Caller, cloud: Cloud) -> list[VmView]:
+    shown = await virtual_machines(records, caller, cloud)
+    return [replace(view, user_data=vm.user_data or None) for view, vm in zip(shown, records, strict=True)]
 
 
 async def virtual_machines_with_passwords(records: Sequence[Vm], caller: Caller, cloud: Cloud) -> list[VmView]:
@@ -138,7 +151,10 @@ def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
         display_name=vm.display_name or vm.name,
         instance_name=(vm.instance_name or None) if with_host else None,
         account=names.accounts.get(vm.account_id),
-        user_data=vm.user_data or None,
+        user_id=vm.user_id,
+        username=user.username if (user := names.users.get(vm.user_id)) else None,
+        user_data_id=vm.user_data_id,
+        user_data_name=names.user_data.get(vm.user_data_id),
         domain_id=vm.domain_id,
         domain=names.domains.get(vm.domain_id),
         state=vm.state,

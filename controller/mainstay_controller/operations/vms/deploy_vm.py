@@ -16,6 +16,7 @@ from mainstay_controller.domain.ids import (
     NetworkId,
     OfferingId,
     TemplateId,
+    UserDataId,
     VmId,
     VolumeId,
     ZoneId,
@@ -89,6 +90,7 @@ class NewVm:
     data_disk_gib: int | None = None
     data_disk_offering_id: DiskOfferingId | None = None
     user_data: str = ""
+    user_data_id: UserDataId | None = None  # under which name it is kept
     key_pairs: tuple[KeyPair, ...] = ()
     group: str = ""
     affinity_group_ids: tuple[str, ...] = ()
@@ -231,7 +233,7 @@ async def _write(new: NewVm, found: Checked, asker: Asker, now: datetime, cloud:
     job = new_job(cloud, COMMAND, asker, now, instance_type=INSTANCE_TYPE, instance_id=vm_id, parameters=said)
     async with cloud.store.transaction() as store:
         vm = _vm(vm_id, new, found, now, cloud)
-        vm = with_password(vm, found.template, cloud)
+        vm = with_password(replace(vm, user_id=asker.user_id), found.template, cloud)
         vm = await store.vms.add(replace(vm, nics=await _nics(vm, new, store, cloud)))
         await store.volumes.add_all(_volumes(vm, new, found.template, cloud))
         job = await add_vm_job(job, EVENT, vm, store, cloud)
@@ -279,6 +281,7 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         cpu_mhz=offering.cpu_mhz,
         memory_mib=offering.memory_mib,
         user_data=in_base64("userdata", new.user_data),
+        user_data_id=new.user_data_id,
         vnc_secret=fresh_screen_password(vm_id, cloud),
         affinity_group_ids=new.affinity_group_ids,
         group=new.group,

@@ -5,7 +5,13 @@ a running guest would not look again."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from mainstay_controller.domain.records import Template, Vm
 from mainstay_controller.operations.cloud import Cloud
@@ -22,7 +28,37 @@ def with_password(vm: Vm, template: Template, cloud: Cloud, wanted: str = "") ->
     if not template.password_enabled:
         return vm
     password = wanted or cloud.rng.token(LENGTH_BYTES).hex()
-    return replace(vm, password=sealed(name_of_guest_password(vm.id), password, cloud))
+    return replace(
+        vm,
+        password=sealed(name_of_guest_password(vm.id), password, cloud),
+        encrypted_password=encrypted_for(vm.public_key, password),
+    )
+
+
+def encrypted_for(public_keys: str | None, password: str) -> str | None:
+    """As CloudStack does it: RSA with PKCS #1 padding, in Base64.  None: none of its keys is of RSA."""
+    for line in (public_keys or "").splitlines():
+        key = _rsa_key(line)
+        if key is not None:
+            return b64encode(key.encrypt(password.encode(), PKCS1v15())).decode()
+    return None
+
+
+def _rsa_key(line: str) -> RSAPublicKey | None:
+    """What is registered looks like a key and need not be one."""
+    try:
+        key = load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPublicKey) else None
+
+
+def encrypted_password_of(vm: Vm) -> str:
+    if vm.encrypted_password is None:
+        raise InvalidParameter(
+            "id", f"No password for VM with id {vm.id} found: it takes none from us, or has no RSA key"
+        )
+    return vm.encrypted_password
 
 
 def password_of(vm: Vm, cloud: Cloud) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mainstay_controller.domain.capacity.usage import CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL
-from mainstay_controller.domain.ids import VmId
+from mainstay_controller.domain.ids import UserDataId, VmId
 from mainstay_controller.domain.records import KeyPair, Vm
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.checks import a_host_label, a_name, in_base64
@@ -21,13 +21,14 @@ OURS = (CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmChanges:
-    """None, or no key pair: as it is.  Details replace all of the user's details."""
+    """None, or no key pair: as it is.  `user_data_id`: under which name that user data is kept.  Details replace all of the user's details."""
 
     name: str | None = None
     display_name: str | None = None
     group: str | None = None
     ha_enabled: bool | None = None
     user_data: str | None = None
+    user_data_id: UserDataId | None = None
     delete_protection: bool | None = None
     key_pairs: tuple[KeyPair, ...] = ()
     details: Mapping[str, str] | None = None
@@ -44,6 +45,8 @@ async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
         group=vm.group if changes.group is None else changes.group,
         ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
         user_data=vm.user_data if changes.user_data is None else in_base64("userdata", changes.user_data),
+        user_data_id=vm.user_data_id if changes.user_data is None else changes.user_data_id,
+        encrypted_password=None if changes.key_pairs else vm.encrypted_password,
         delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
         details=vm.details if changes.details is None else _details(vm, changes.details),
         **keys,
