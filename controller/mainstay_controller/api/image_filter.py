@@ -8,7 +8,9 @@ from typing import Annotated
 
 from mainstay_controller.api.access import ALL_PROJECTS, Caller, owner_named
 from mainstay_controller.api.listing import TaggedListing
-from mainstay_controller.domain.ids import DomainId, ProjectId, ZoneId
+from mainstay_controller.api.parameters import AllAre, NothingHas
+from mainstay_controller.domain.ids import DomainId, ImageStoreId, ProjectId, ZoneId
+from mainstay_controller.domain.os_types import OS_TYPES, category_id
 from mainstay_controller.domain.records import Account
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
@@ -39,12 +41,28 @@ class ImageListing(TaggedListing):
     domain_id: Annotated[DomainId | None, "the domain of the account"] = None
     project_id: Annotated[str | None, "a project's instead; -1: as if it were not said"] = None
     list_all: Annotated[bool, "taken for all, by administrators"] = False
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
+    os_category_id: Annotated[str | None, "only images of systems of this category"] = None
+    image_store_id: Annotated[ImageStoreId | None, "only images that lie on this image store"] = None
+    storage_id: Annotated[str | None, "a storage pool with a copy of it: none has", NothingHas()] = None
 
 
 async def images_meant(wanted: ImageFilter, request: ImageListing, caller: Caller, cloud: Cloud) -> list[Where]:
     within_reach = [] if caller.sees_everything else [await _usable_by(caller, cloud)]
     mine = _of_filter(wanted, await _owner(request, caller, cloud), caller)
-    return [*within_reach, *mine, *await _of_zone(request.zone_id, cloud)]
+    return [*within_reach, *mine, *await _of_zone(request.zone_id, cloud), *await _of_kind(request, cloud)]
+
+
+async def _of_kind(request: ImageListing, cloud: Cloud) -> list[Where]:
+    conditions: list[Where] = []
+    if request.os_category_id is not None:
+        of_it = [each.id for each in OS_TYPES if category_id(each.category) == request.os_category_id]
+        conditions.append(any_of("os_type_id", of_it))
+    if request.image_store_id is not None:
+        store = await cloud.store.image_stores.by_id(request.image_store_id)
+        there = [each.id for each in await cloud.store.templates.find(LIVE) if each.url.startswith(f"{store.url}/")]
+        conditions.append(any_of("id", there))
+    return conditions
 
 
 async def _owner(request: ImageListing, caller: Caller, cloud: Cloud) -> Account:

@@ -24,7 +24,14 @@ UNOWNED = {
     "nicid": "of a virtual machine that is a reference",
 }
 """Parameters that end in `id` and are no reference of the gate, and why that is right."""
-NO_THINGS = {"listOsTypes", "listOsCategories", "listSnapshots", "listVMSnapshot", "listLdapConfigurations"}
+NO_THINGS = {
+    "listHypervisorCapabilities",
+    "listOsTypes",
+    "listOsCategories",
+    "listSnapshots",
+    "listVMSnapshot",
+    "listLdapConfigurations",
+}
 """Their `id` is of a fixed list, or of things that are not made."""
 
 

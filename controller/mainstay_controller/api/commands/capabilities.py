@@ -100,6 +100,7 @@ class ListHypervisors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListHypervisorCapabilities(Listing):
+    id: Annotated[str | None, "the ID of the capabilities"] = None
     hypervisor: Annotated[str | None, "only this hypervisor"] = None
 
 
@@ -140,7 +141,8 @@ async def list_hypervisor_capabilities(
     request: ListHypervisorCapabilities, _caller: Caller, _cloud: Cloud
 ) -> Rows[HypervisorCapabilitiesView]:
     """Lists what each hypervisor can do."""
-    wanted = [name for name in HYPERVISORS if (request.hypervisor or name).lower() == name.lower()]
+    named = [name for name in HYPERVISORS if (request.hypervisor or name).lower() == name.lower()]
+    wanted = [name for name in named if request.id in (None, name)]
     views = [
         HypervisorCapabilitiesView(
             id=name,

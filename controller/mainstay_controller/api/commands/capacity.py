@@ -46,6 +46,7 @@ class ListCapacity(Listing):
     pod_id: Annotated[PodId | None, "only this pod"] = None
     cluster_id: Annotated[ClusterId | None, "only this cluster"] = None
     type: Annotated[int | None, "only this type of capacity, by CloudStack's number"] = None
+    tag: Annotated[str | None, "only what has this tag: capacity is not counted by tags, so nothing has"] = None
     sort_by: Annotated[SortBy | None, "usage: the fullest first"] = None
     fetch_latest: Annotated[bool, "taken for true: it is counted when it is asked"] = True
 
@@ -61,6 +62,8 @@ async def list_capacity(request: ListCapacity, _caller: Caller, cloud: Cloud) ->
 
 async def _zones(request: ListCapacity, cloud: Cloud) -> list[Zone]:
     """The zone that is named, or in which the named pod or cluster is; without any, all."""
+    if request.tag is not None:
+        return []
     if request.cluster_id is not None:
         return [await cloud.store.zones.by_id((await cloud.store.clusters.by_id(request.cluster_id)).zone_id)]
     if request.pod_id is not None:

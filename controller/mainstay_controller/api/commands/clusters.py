@@ -8,7 +8,7 @@ from typing import Annotated
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import AllAre, Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import zones as views
@@ -30,6 +30,8 @@ class ListClusters(Listing):
     cluster_type: Annotated[str | None, "CloudManaged or ExternalManaged", Filter()] = None
     allocation_state: Annotated[AllocationState | None, "Enabled or Disabled", Filter()] = None
     managed_state: Annotated[str | None, "Managed or Unmanaged", Filter()] = None
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
+    storage_access_group: Annotated[str | None, "a storage access group: there is none", NothingHas()] = None
 
 
 list_clusters = listing(

@@ -10,7 +10,7 @@ from mainstay_controller.api.answers import Rows
 from mainstay_controller.api.listing import Listing, page_in_memory
 from mainstay_controller.api.parameters import Length
 from mainstay_controller.api.registry import command
-from mainstay_controller.domain.ids import AccountId, ClusterId, PoolId, ZoneId
+from mainstay_controller.domain.ids import AccountId, ClusterId, DomainId, ImageStoreId, PoolId, ZoneId
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.domain.tunable import written
 from mainstay_controller.operations.cloud import Cloud
@@ -75,6 +75,8 @@ class ListConfigurations(Listing):
     cluster_id: Annotated[ClusterId | None, "those of scope Cluster, as they hold in this one"] = None
     storage_id: Annotated[PoolId | None, "those of scope StoragePool, as they hold in this one"] = None
     account_id: Annotated[AccountId | None, "those of scope Account, as they hold for this one"] = None
+    domain_id: Annotated[DomainId | None, "of one domain: settings have no such scope here, so it is refused"] = None
+    image_store_uuid: Annotated[ImageStoreId | None, "of one image store: refused likewise"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class ResetConfiguration:
     cluster_id: Annotated[ClusterId | None, "for this cluster"] = None
     storage_id: Annotated[PoolId | None, "for this storage pool"] = None
     account_id: Annotated[AccountId | None, "for this account"] = None
+    domain_id: Annotated[DomainId | None, "of one domain: settings have no such scope here, so it is refused"] = None
+    image_store_uuid: Annotated[ImageStoreId | None, "of one image store: refused likewise"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +146,9 @@ async def list_groups(request: ListConfigurationGroups, _caller: Caller, _cloud:
 
 async def _place(request: ListConfigurations | ResetConfiguration, cloud: Cloud) -> Place | None:
     """The one that is named; None: the whole cloud."""
+    if request.domain_id is not None or request.image_store_uuid is not None:
+        field = "domainid" if request.domain_id is not None else "imagestoreuuid"
+        raise InvalidParameter(field, "settings are global, or of a zone, a cluster, a storage pool or an account")
     store = cloud.store
     named: dict[str, tuple[Repository[Any], str | None]] = {
         "zoneid": (store.zones, request.zone_id),

@@ -8,8 +8,8 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.offered import offered_in
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.offered import offered_in, offered_to
+from mainstay_controller.api.parameters import AllAre, Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
@@ -28,12 +28,14 @@ class ListDiskOfferings(Listing):
     storage_type: Annotated[str | None, "shared or local", Filter()] = None
     state: Annotated[str | None, "Active or Inactive", Filter()] = None
     zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
+    domain_id: Annotated[DomainId | None, "only those offered in this domain"] = None
+    encrypt: Annotated[bool | None, "whether disks are encrypted: none are", AllAre(value=False)] = None
 
 
 async def _where_offered(request: ListDiskOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
-    if request.zone_id is None:
-        return []
-    return [offered_in(request.zone_id, await cloud.store.disk_offerings.find(LIVE))]
+    everything = await cloud.store.disk_offerings.find(LIVE)
+    in_zone = [offered_in(request.zone_id, everything)] if request.zone_id is not None else []
+    return [*in_zone, *([offered_to(request.domain_id, everything)] if request.domain_id is not None else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller, accounts_within_reach
 from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NotKept
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.selection import OfThoseDays, selected, within
 from mainstay_controller.api.views import events as views
@@ -42,6 +42,8 @@ class ListEvents(ScopedListing):
     resource_id: Annotated[str | None, "only events about this resource", Filter()] = None
     resource_type: Annotated[str | None, "only events about this kind of resource", Filter()] = None
     archived: Annotated[bool, "list archived events instead"] = False
+    entry_time: Annotated[int | None, "how long an event has waited is not kept", NotKept()] = None
+    duration: Annotated[int | None, "how long an event took is not kept", NotKept()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import AllAre, Filter, Length, NothingHas
 from mainstay_controller.api.registry import MAINSTAY, command, job_of
 from mainstay_controller.api.views import hosts as views
 from mainstay_controller.api.views import metrics, one
@@ -45,6 +45,8 @@ class ListHosts(Listing):
     out_of_band_management_power_state: Annotated[str | None, "what its power controller last said"] = None
     ha_host: Annotated[bool | None, "whether it carries the tag of hosts kept for HA (ha.tag)"] = None
     details: Annotated[tuple[str, ...], "which details to show: all are always shown"] = ()
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
+    storage_access_group: Annotated[str | None, "a storage access group: there is none", NothingHas()] = None
 
 
 async def _by_what_rows_do_not_say(request: ListHosts, _caller: Caller, cloud: Cloud) -> list[Where]:

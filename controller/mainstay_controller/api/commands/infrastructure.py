@@ -76,6 +76,7 @@ class ListManagementServers(Listing):
 
     id: Annotated[ControllerId | None, "the ID of the controller", Filter()] = None
     name: Annotated[str | None, "the name of the controller", Filter()] = None
+    version: Annotated[str | None, "the release it runs", Filter("build")] = None
 
 
 async def controllers(records: Sequence[Controller], _caller: Caller, cloud: Cloud) -> list[ControllerView]:

@@ -9,13 +9,16 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
+from mainstay_controller.api.offered import offered_in, offered_to
 from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
-from mainstay_controller.domain.ids import DomainId, NetworkOfferingId, ZoneId
+from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingId, ZoneId
+from mainstay_controller.domain.records import NetworkOffering
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.networking import network_offerings
+from mainstay_controller.store.port import LIVE, Where, any_of, eq, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class ListNetworkOfferings(Listing):
     specify_vlan: Annotated[bool | None, "whether the VLAN is said", Filter()] = None
     specify_ip_ranges: Annotated[bool | None, "whether ranges are said", Filter()] = None
     for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
+    domain_id: Annotated[DomainId | None, "only those offered in this domain"] = None
+    zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
+    network_id: Annotated[NetworkId | None, "only those that this network could be changed to"] = None
+    supported_services: Annotated[tuple[str, ...], "only those with all of these services"] = ()
+    source_nat_supported: Annotated[bool | None, "whether SourceNat is among its services"] = None
+    is_tagged: Annotated[bool | None, "whether it has tags"] = None
+    tags: Annotated[str | None, "only those with this tag"] = None
+    routing_mode: Annotated[str | None, "a routing mode: there is none", NothingHas()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,29 @@ class DeleteNetworkOffering:
     id: Annotated[NetworkOfferingId, "the ID of the network offering"]
 
 
+async def _where_offered(request: ListNetworkOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
+    everything = await cloud.store.network_offerings.find(LIVE)
+    conditions = [any_of("id", [each.id for each in everything if _serves(each, request)])]
+    if request.zone_id is not None:
+        conditions.append(offered_in(request.zone_id, everything))
+    if request.domain_id is not None:
+        conditions.append(offered_to(request.domain_id, everything))
+    if request.network_id is not None:
+        network = await cloud.store.networks.by_id(request.network_id)
+        conditions += [eq("guest_type", network.guest_type), ne("id", network.offering_id), eq("state", "Enabled")]
+    return conditions
+
+
+def _serves(offering: NetworkOffering, request: ListNetworkOfferings) -> bool:
+    services = {service.lower() for service in offering.services}
+    return (
+        all(service.lower() in services for service in request.supported_services)
+        and request.source_nat_supported in (None, "sourcenat" in services)
+        and request.is_tagged in (None, bool(offering.tags))
+        and (request.tags is None or request.tags in offering.tags)
+    )
+
+
 list_offerings = listing(
     "listNetworkOfferings",
     request=ListNetworkOfferings,
@@ -77,6 +111,7 @@ list_offerings = listing(
     view=views.network_offerings,
     roles=EVERYBODY,
     keyword=("name", "display_text"),
+    where=_where_offered,
 )
 
 

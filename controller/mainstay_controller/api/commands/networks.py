@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller, is_within, owner_named
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter, NothingHas
+from mainstay_controller.api.parameters import AllAre, Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
@@ -17,6 +18,14 @@ from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingI
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.networking import networks
 from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
+
+
+class NetworkFilter(StrEnum):
+    ACCOUNT = "Account"
+    DOMAIN = "Domain"
+    ACCOUNT_DOMAIN = "AccountDomain"
+    SHARED = "Shared"
+    ALL = "All"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,13 @@ class ListNetworks(ScopedListing):
     vlan: Annotated[str | None, "the VLAN", Filter()] = None
     vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
     for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
+    supported_services: Annotated[tuple[str, ...], "only those with all of these services"] = ()
+    specify_ip_ranges: Annotated[bool | None, "whether ranges are said"] = None
+    restart_required: Annotated[bool | None, "whether it must be restarted: none must", AllAre(value=False)] = None
+    can_use_for_deploy: Annotated[bool | None, "whether machines can be deployed in it", AllAre(value=True)] = None
+    display_network: Annotated[bool | None, "whether it is shown to its owner: all are", AllAre(value=True)] = None
+    associated_network_id: Annotated[str | None, "an associated network: there is none", NothingHas()] = None
+    network_filter: Annotated[NetworkFilter | None, "Account, Domain, AccountDomain, Shared or All"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +99,27 @@ async def _of_the_domains_above(caller: Caller, store: Store) -> list[Where]:
     return [LIVE, eq("acl_type", "Domain"), any_of("domain_id", above)]
 
 
+async def _by_offering(request: ListNetworks, caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions: list[Where] = []
+    if request.supported_services or request.specify_ip_ranges is not None:
+        wanted = {service.lower() for service in request.supported_services}
+        suitable = [
+            offering.id
+            for offering in await cloud.store.network_offerings.find()
+            if wanted <= {service.lower() for service in offering.services}
+            and request.specify_ip_ranges in (None, offering.specify_ip_ranges)
+        ]
+        conditions.append(any_of("offering_id", suitable))
+    match request.network_filter:
+        case NetworkFilter.ACCOUNT:
+            conditions += [eq("acl_type", "Account"), eq("account_id", caller.account.id)]
+        case NetworkFilter.DOMAIN:
+            conditions.append(eq("acl_type", "Domain"))
+        case NetworkFilter.SHARED:
+            conditions.append(eq("guest_type", "Shared"))
+    return conditions
+
+
 list_networks = listing(
     "listNetworks",
     request=ListNetworks,
@@ -90,6 +127,7 @@ list_networks = listing(
     view=views.networks,
     roles=EVERYBODY,
     keyword=("name", "display_text"),
+    where=_by_offering,
     shared=_of_the_domains_above,
 )
 

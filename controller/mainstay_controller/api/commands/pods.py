@@ -8,7 +8,7 @@ from typing import Annotated
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import zones as views
@@ -26,6 +26,7 @@ class ListPods(Listing):
     name: Annotated[str | None, "the name of the pod", Filter()] = None
     zone_id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
     allocation_state: Annotated[AllocationState | None, "Enabled or Disabled", Filter()] = None
+    storage_access_group: Annotated[str | None, "a storage access group: there is none", NothingHas()] = None
 
 
 list_pods = listing(

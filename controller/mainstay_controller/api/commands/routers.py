@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from mainstay_controller.api.access import ADMINS, EVERYBODY, Caller
 from mainstay_controller.api.answers import Rows, rows_of
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter, NothingHas
+from mainstay_controller.api.parameters import AllAre, Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.serving_machines import Noun, ResizeMachine, verbs_of
 from mainstay_controller.api.views import system_vms as views
@@ -47,6 +47,11 @@ class ListRouters(ScopedListing):
     network_id: Annotated[NetworkId | None, "only routers of this network"] = None
     vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
     for_vpc: Annotated[bool, "those of VPCs: there are none", NothingHas()] = False
+    version: Annotated[str | None, "the version of the router: none is known", NothingHas()] = None
+    health_checks_failed: Annotated[
+        bool | None, "whether a check of its health failed: none are made", AllAre(value=False)
+    ] = None
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, ROOT, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.offered import offered_in
-from mainstay_controller.api.parameters import Between, Filter
+from mainstay_controller.api.offered import offered_in, offered_to
+from mainstay_controller.api.parameters import AllAre, Between, Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import offerings as views
 from mainstay_controller.api.views import one
@@ -34,12 +34,18 @@ class ListServiceOfferings(Listing):
     state: Annotated[str | None, "Active or Inactive", Filter()] = None
     zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
     virtual_machine_id: Annotated[VmId | None, "only those that this virtual machine could be changed to"] = None
+    domain_id: Annotated[DomainId | None, "only those offered in this domain"] = None
+    encrypt_root: Annotated[bool | None, "whether root disks are encrypted: none are", AllAre(value=False)] = None
+    gpu_enabled: Annotated[bool | None, "whether they have a GPU: none have", AllAre(value=False)] = None
+    vgpu_profile_id: Annotated[str | None, "a profile of a GPU: there is none", NothingHas()] = None
 
 
 async def _where_offered(request: ListServiceOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
     conditions: list[Where] = []
     if request.zone_id is not None:
         conditions.append(offered_in(request.zone_id, await cloud.store.service_offerings.find(LIVE)))
+    if request.domain_id is not None:
+        conditions.append(offered_to(request.domain_id, await cloud.store.service_offerings.find(LIVE)))
     if request.virtual_machine_id is not None:
         vm = await cloud.store.vms.by_id(request.virtual_machine_id)
         conditions.append(ne("id", vm.service_offering_id))

@@ -9,7 +9,7 @@ from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Accepted, Success, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import storage_pools as views
@@ -34,6 +34,10 @@ class ListStoragePools(Listing):
     path: Annotated[str | None, "the path of the storage pool", Filter()] = None
     scope: Annotated[str | None, "CLUSTER, ZONE or HOST", Filter()] = None
     status: Annotated[PoolState | None, "the state of the storage pool", Filter("state")] = None
+    ip_address: Annotated[
+        str | None, "the address of the storage: hosts have mounted it, none is known", NothingHas()
+    ] = None
+    storage_access_group: Annotated[str | None, "a storage access group: there is none", NothingHas()] = None
 
 
 list_storage_pools = listing(

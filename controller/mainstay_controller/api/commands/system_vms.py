@@ -10,11 +10,11 @@ from mainstay_controller.api.access import ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import AllAre, Filter
 from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.serving_machines import Noun, ResizeMachine, verbs_of
 from mainstay_controller.api.views import system_vms as views
-from mainstay_controller.domain.ids import HostId, PodId, VmId, ZoneId
+from mainstay_controller.domain.ids import HostId, PodId, PoolId, VmId, ZoneId
 from mainstay_controller.domain.states import VmState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.vms import migrate_vm
@@ -40,11 +40,17 @@ class ListSystemVms(Listing):
     zone_id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
     pod_id: Annotated[PodId | None, "the ID of the pod", Filter()] = None
     host_id: Annotated[HostId | None, "the ID of the host", Filter()] = None
+    storage_id: Annotated[PoolId | None, "only those with a disk on this storage pool"] = None
+    arch: Annotated[str | None, "the architecture: all is x86_64", AllAre(value="x86_64")] = None
 
 
-async def _of_type(request: ListSystemVms, _caller: Caller, _cloud: Cloud) -> list[Where]:
+async def _of_type(request: ListSystemVms, _caller: Caller, cloud: Cloud) -> list[Where]:
     kinds = [kind for kind, word in views.WIRE_TYPES.items() if word == request.system_vm_type]
-    return [eq("type", kinds[0])] if kinds else []
+    conditions = [eq("type", kinds[0])] if kinds else []
+    if request.storage_id:
+        disks = await cloud.store.volumes.find(eq("pool_id", request.storage_id), LIVE)
+        conditions.append(any_of("id", sorted({each.vm_id for each in disks if each.vm_id})))
+    return conditions
 
 
 list_system_vms = listing(

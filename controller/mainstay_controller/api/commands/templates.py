@@ -10,7 +10,7 @@ from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.image_filter import ImageFilter, ImageListing, images_meant
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import AllAre, Filter, Length, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import templates as views
@@ -33,6 +33,11 @@ class ListTemplates(ImageListing):
     name: Annotated[str | None, "the name of the template", Filter()] = None
     hypervisor: Annotated[str | None, "the hypervisor", Filter()] = None
     is_ready: Annotated[bool | None, "whether its image can be used", Filter()] = None
+    template_type: Annotated[str | None, "the type of the template, such as USER or SYSTEM", Filter("type")] = None
+    parent_template_id: Annotated[str | None, "a template it was made from: none is", NothingHas()] = None
+    extension_id: Annotated[str | None, "an extension: there is none", NothingHas()] = None
+    is_vnf: Annotated[bool | None, "whether it is a network appliance: none is", AllAre(value=False)] = None
+    for_cks: Annotated[bool | None, "whether it is for Kubernetes: none is", AllAre(value=False)] = None
 
 
 async def _whose(request: ListTemplates, caller: Caller, cloud: Cloud) -> list[Where]:

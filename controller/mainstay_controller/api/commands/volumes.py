@@ -9,7 +9,7 @@ from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller, owner
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Between, Filter, Length
+from mainstay_controller.api.parameters import AllAre, Between, Filter, Length
 from mainstay_controller.api.registry import command, job_of, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
@@ -18,6 +18,8 @@ from mainstay_controller.domain.ids import (
     DiskOfferingId,
     DomainId,
     HostId,
+    OfferingId,
+    PodId,
     PoolId,
     ProjectId,
     VmId,
@@ -50,6 +52,10 @@ class ListVolumes(ScopedListing):
     disk_offering_id: Annotated[DiskOfferingId | None, "the ID of the disk offering", Filter()] = None
     host_id: Annotated[HostId | None, "only disks of virtual machines on this host"] = None
     cluster_id: Annotated[ClusterId | None, "only disks on the storage of this cluster"] = None
+    pod_id: Annotated[PodId | None, "only disks on the storage of this pod"] = None
+    service_offering_id: Annotated[OfferingId | None, "only root disks of machines of this service offering"] = None
+    display_volume: Annotated[bool | None, "whether it is shown to its owner: all are", AllAre(value=True)] = None
+    is_encrypted: Annotated[bool | None, "whether it is encrypted: none is", AllAre(value=False)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,12 @@ async def _by_place(request: ListVolumes, _caller: Caller, cloud: Cloud) -> list
     if request.cluster_id:
         pools = await cloud.store.pools.find(LIVE, eq("cluster_id", request.cluster_id))
         conditions.append(any_of("pool_id", [pool.id for pool in pools]))
+    if request.pod_id:
+        pools = await cloud.store.pools.find(LIVE, eq("pod_id", request.pod_id))
+        conditions.append(any_of("pool_id", [pool.id for pool in pools]))
+    if request.service_offering_id:
+        of_it = await cloud.store.vms.find(LIVE, eq("service_offering_id", request.service_offering_id))
+        conditions += [eq("type", "ROOT"), any_of("vm_id", [vm.id for vm in of_it])]
     return conditions
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Success
-from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.listing import TaggedListing, listing
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import metrics, one
 from mainstay_controller.api.views import zones as views
@@ -16,16 +16,26 @@ from mainstay_controller.domain.ids import ZoneId
 from mainstay_controller.domain.states import AllocationState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.places import create_zone, remove_place, update_places
+from mainstay_controller.store.port import LIVE, Where, any_of, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListZones(Listing):
+class ListZones(TaggedListing):
     """Lists zones."""
 
     id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
     ids: Annotated[tuple[ZoneId, ...] | None, "the IDs of the zones", Filter("id")] = None
     name: Annotated[str | None, "the name of the zone", Filter()] = None
     network_type: Annotated[str | None, "the network type of the zone", Filter()] = None
+    available: Annotated[bool | None, "false: only those in which the caller has a virtual machine"] = None
+    storage_access_group: Annotated[str | None, "a storage access group: there is none", NothingHas()] = None
+
+
+async def _in_use(request: ListZones, caller: Caller, cloud: Cloud) -> list[Where]:
+    if request.available is not False:
+        return []
+    own = await cloud.store.vms.find(eq("account_id", caller.account.id), LIVE)
+    return [any_of("id", sorted({vm.zone_id for vm in own}))]
 
 
 list_zones = listing(
@@ -34,6 +44,7 @@ list_zones = listing(
     rows=lambda store: store.zones,
     view=views.zones,
     roles=EVERYBODY,
+    where=_in_use,
 )
 
 list_zones_metrics = listing(
@@ -42,6 +53,7 @@ list_zones_metrics = listing(
     rows=lambda store: store.zones,
     view=metrics.zones,
     roles=ROOT_READS,
+    where=_in_use,
 )
 
 
