@@ -83,5 +83,5 @@ class LimitReached(OperationError):
     """The account has as much of this as it may have."""
 
     code = "limit-reached"
-    errorcode = 532
-    cserrorcode = 4280
+    errorcode = 535
+    cserrorcode = 4370

@@ -20,6 +20,7 @@ async def count_resources(account: Account, cloud: Cloud) -> Mapping[ResourceTyp
     store, own = cloud.store, eq("account_id", account.id)
     vms = await store.vms.find(LIVE, own)
     volumes = await store.volumes.find(LIVE, own)
+    templates = await store.templates.find(LIVE, own)
     return {
         ResourceType.INSTANCE: len(vms),
         ResourceType.CPU: sum(vm.cpus for vm in vms),
@@ -27,8 +28,12 @@ async def count_resources(account: Account, cloud: Cloud) -> Mapping[ResourceTyp
         ResourceType.VOLUME: len(volumes),
         ResourceType.PRIMARY_STORAGE: sum(volume.size_bytes for volume in volumes) // GIB,
         ResourceType.PUBLIC_IP: await store.ip_addresses.count(own, eq("is_public", True)),
-        ResourceType.TEMPLATE: await store.templates.count(LIVE, own),
+        ResourceType.SNAPSHOT: 0,
+        ResourceType.TEMPLATE: len(templates),
+        ResourceType.PROJECT: await store.projects.count(LIVE, eq("owner_id", account.id)),
         ResourceType.NETWORK: await store.networks.count(LIVE, own),
+        ResourceType.VPC: 0,
+        ResourceType.SECONDARY_STORAGE: sum(template.size_bytes for template in templates) // GIB,
     }
 
 

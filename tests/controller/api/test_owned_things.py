@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mainstay_controller.operations.beginning.first_admin import ROOT_DOMAIN_ID
+from tests.controller.api.test_deployments import the_ground
 from tests.controller.api.test_people import a_domain, a_member
 from tests.controller.api.test_places import a_zone
 from tests.kit.api import ApiClient, an_api
@@ -90,7 +92,7 @@ async def test_a_limit_is_kept_and_says_what_is_had() -> None:
         first = await ann.api.post("createVolume", zoneid=zone, size="1")
         second = await ann.api.post("createVolume", zoneid=zone, size="1")
 
-    assert (first.status, second.status) == (200, 532)
+    assert (first.status, second.status) == (200, 535)
     assert "'volume' for account ann is 1: it has 1, and 1 more are asked for" in second.body["errortext"]
 
 
@@ -118,3 +120,62 @@ async def test_tags_stand_beside_the_machine_and_not_on_what_belongs_to_others()
 
     assert (tagged.status, refused.status) == (200, 531)
     assert [(tag["key"], tag["value"]) for tag in vm["tags"]] == [("role", "front")]
+
+
+async def test_a_machine_that_would_pass_any_limit_leaves_nothing_behind() -> None:
+    async with an_api() as api:
+        ground = await the_ground(api)
+        await api.post("updateTemplatePermissions", id="tiny", ispublic="true")
+        ann = await a_member(api, "ann", await a_domain(api, "sales"))
+        refused = []
+        for kind in ("0", "2", "8", "9", "10"):
+            limit = {"resourcetype": kind, "account": "ann", "domainid": ann.account["domainid"]}
+            await api.post("updateResourceLimit", max="0", **limit)
+            refused.append((await ann.api.post("deployVirtualMachine", **ground)).status)
+            await api.post("updateResourceLimit", max="-1", **limit)
+        left = [await api.cloud.store.vms.count(), await api.cloud.store.volumes.count()]
+        made = await ann.api.post("deployVirtualMachine", **ground)
+
+    assert (refused, left, made.status) == ([535] * 5, [0, 0], 200)
+
+
+async def test_networks_projects_and_images_have_limits_too() -> None:
+    async with an_api() as api:
+        ground = await the_ground(api)
+        for kind in ("4", "5", "6"):
+            await api.post("updateResourceLimit", resourcetype=kind, max="0", account="admin", domainid=ROOT_DOMAIN_ID)
+        image = {"name": "i", "displaytext": "i", "url": "file:///images/i.qcow2", "format": "QCOW2"}
+        [offering] = (await api.call("listNetworkOfferings", name="DefaultIsolatedNetworkOffering")).body[
+            "networkoffering"
+        ]
+        network = {"name": "n", "zoneid": ground["zoneid"], "networkofferingid": offering["id"]}
+
+        answers = [
+            await api.post("createNetwork", **network),
+            await api.post("createProject", name="p", displaytext="p"),
+            await api.post("registerTemplate", **image, hypervisor="KVM", ostypeid="", zoneid=ground["zoneid"]),
+        ]
+
+    assert [answer.status for answer in answers] == [535] * 3
+
+
+async def test_a_vlan_is_named_where_it_must_be_given_once_and_runs_out() -> None:
+    async with an_api() as api:
+        zone = await a_zone(api)
+        await api.post("createPhysicalNetwork", zoneid=zone, name="p", vlan="100-101")
+        asked = {"guestiptype": "L2", "traffictype": "Guest", "enable": "true"}
+        offerings = [
+            (await api.post("createNetworkOffering", name=f"o{named}", specifyvlan=named, **asked)).body[
+                "networkoffering"
+            ]
+            for named in ("true", "false")
+        ]
+
+        async def network(offering: int, **more: str) -> int:
+            wanted = {"name": "n", "zoneid": zone, "networkofferingid": offerings[offering]["id"]}
+            return (await api.post("createNetwork", **wanted, **more)).status
+
+        named = [await network(0), await network(0, vlan="100"), await network(0, vlan="100")]
+        given = [await network(1), await network(1)]
+
+    assert (named, given) == ([431, 200, 431], [200, 533])

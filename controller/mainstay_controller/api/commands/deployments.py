@@ -80,9 +80,9 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
     wish = wish_of(caller, request.pod_id, request.cluster_id, request.host_id)
     owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
     offering = await cloud.store.service_offerings.by_id(request.service_offering_id)
-    size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
-    await check_limits(owner, size, cloud)
     disk = await _data_disk(request, cloud)
+    size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
+    await check_limits(owner, size | await _disks(request, disk, cloud), cloud)
     told = await told_by(request.user_data, request.user_data_id, cloud) or NOTHING
     job = await deploy_vm.begin(
         deploy_vm.NewVm(
@@ -125,6 +125,16 @@ async def _data_disk(request: DeployVirtualMachine, cloud: Cloud) -> int | None:
     if request.size is None:
         raise InvalidParameter("size", f"disk offering {offering.name} leaves it to you")
     return request.size
+
+
+async def _disks(request: DeployVirtualMachine, data_gib: int | None, cloud: Cloud) -> dict[ResourceType, int]:
+    """What it takes of its owner's; with an ISO the one disk is of the offering."""
+    template = await cloud.store.templates.by_id(request.template_id)
+    if template.is_iso:
+        return {ResourceType.VOLUME: 1, ResourceType.PRIMARY_STORAGE: data_gib or 0}
+    root_gib = request.root_disk_size or template.size_bytes // GIB
+    number = 1 if data_gib is None else 2
+    return {ResourceType.VOLUME: number, ResourceType.PRIMARY_STORAGE: root_gib + (data_gib or 0)}
 
 
 async def _networks(request: DeployVirtualMachine, caller: Caller, cloud: Cloud) -> tuple[NetworkId, ...]:

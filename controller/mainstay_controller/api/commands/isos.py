@@ -17,9 +17,11 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as vm_views
 from mainstay_controller.domain.ids import TemplateId, VmId, ZoneId
 from mainstay_controller.domain.records import Template
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage import register_template, update_template
 from mainstay_controller.operations.vms import attach_iso
 from mainstay_controller.store.port import LIVE, Where, eq
@@ -100,6 +102,7 @@ class DetachIso:
 @command("registerIso", roles=USERS)
 async def register(request: RegisterIso, caller: Caller, cloud: Cloud) -> Rows[views.IsoView]:
     """Registers an ISO image that hosts can read; it answers with a list of one, as CloudStack does."""
+    await check_limits(caller.account, {ResourceType.TEMPLATE: 1}, cloud)
     iso = await register_template.register_template(
         register_template.NewTemplate(
             name=request.name,

@@ -15,8 +15,10 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import DomainId, NetworkId, NetworkOfferingId, PhysicalNetworkId, ProjectId, ZoneId
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.networking import networks
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
 
 
@@ -136,6 +138,7 @@ list_networks = listing(
 async def create(request: CreateNetwork, caller: Caller, cloud: Cloud) -> views.NetworkView:
     """Creates a guest network."""
     owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
+    await check_limits(owner, {ResourceType.NETWORK: 1}, cloud)
     new = networks.NewNetwork(
         zone_id=request.zone_id,
         offering_id=request.network_offering_id,

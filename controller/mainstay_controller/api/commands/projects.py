@@ -14,7 +14,9 @@ from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import projects as views
 from mainstay_controller.domain.ids import DomainId, ProjectId
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.tenancy import projects
 from mainstay_controller.store.port import Where, any_of
 
@@ -70,6 +72,7 @@ list_projects = listing(
 async def create(request: CreateProject, caller: Caller, cloud: Cloud) -> views.ProjectView:
     """Creates a project."""
     owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+    await check_limits(owner, {ResourceType.PROJECT: 1}, cloud)
     project = await projects.create_project(request.name, request.display_text, owner, cloud)
     return await one(views.projects, project, caller, cloud)
 

@@ -15,9 +15,11 @@ from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import templates as views
 from mainstay_controller.domain.ids import TemplateId, ZoneId
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage import register_template, update_template
 from mainstay_controller.operations.storage.upload_volume import IMAGE_TYPE
 from mainstay_controller.store.port import LIVE, Where, eq, ne
@@ -83,6 +85,7 @@ class RegisterTemplate:
 @command("registerTemplate", roles=USERS)
 async def register(request: RegisterTemplate, caller: Caller, cloud: Cloud) -> Rows[views.TemplateView]:
     """Registers an image that hosts can read; it answers with a list of one, as CloudStack does."""
+    await check_limits(caller.account, {ResourceType.TEMPLATE: 1}, cloud)
     template = await register_template.register_template(
         register_template.NewTemplate(
             name=request.name,

@@ -16,8 +16,10 @@ from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
 from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
+from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, OperationError
+from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage.volumes import check_stopped
 from mainstay_controller.operations.vms import guest_passwords, restore_vm
 from mainstay_controller.operations.vms.key_pairs import key_pairs_named
@@ -147,7 +149,13 @@ async def find_hosts(request: FindHostsForMigration, caller: Caller, cloud: Clou
 
 async def _resized(request: ChangeService, cloud: Cloud) -> Vm:
     vm = await cloud.store.vms.by_id(request.id)
-    return await resize_vm(vm, await cloud.store.service_offerings.by_id(request.service_offering_id), cloud)
+    offering = await cloud.store.service_offerings.by_id(request.service_offering_id)
+    more = {
+        ResourceType.CPU: max(offering.cpus - vm.cpus, 0),
+        ResourceType.MEMORY: max(offering.memory_mib - vm.memory_mib, 0),
+    }
+    await check_limits(await cloud.store.accounts.by_id(vm.account_id), more, cloud)
+    return await resize_vm(vm, offering, cloud)
 
 
 async def _why_not(vm: Vm, host_id: HostId, cloud: Cloud) -> str | None:

@@ -99,7 +99,7 @@ async def create_network(new: NewNetwork, cloud: Cloud) -> Network:
         netmask=span.netmask,
         start_ip=span.start_ip,
         end_ip=span.end_ip,
-        vlan=new.vlan or await _a_free_vlan(physical, store),
+        vlan=await _vlan(new, offering, physical, store),
         bridge=new.bridge,
         network_domain=new.network_domain,
         dns1=new.dns1,
@@ -222,11 +222,24 @@ async def _physical_network(new: NewNetwork, store: Store) -> PhysicalNetwork | 
     return found[0] if len(found) == 1 else None
 
 
-async def _a_free_vlan(physical: PhysicalNetwork | None, store: Store) -> str:
+async def _vlan(new: NewNetwork, offering: NetworkOffering, physical: PhysicalNetwork | None, store: Store) -> str:
+    """The one that is named, where the offering has it named, or a free one of the physical network; without a range there is none."""
+    if offering.specify_vlan and not new.vlan:
+        raise InvalidParameter("vlan", f"offering {offering.name} wants the VLAN to be named")
     if physical is None:
-        return ""
+        return new.vlan
     used = {each.vlan for each in await store.networks.find(LIVE, eq("physical_network_id", physical.id))}
-    return next((str(vlan) for vlan in vlans_of(physical) if str(vlan) not in used), "")
+    if new.vlan:
+        if new.vlan in used:
+            raise InvalidParameter(
+                "vlan", f"there is a network with VLAN {new.vlan} on physical network {physical.name}"
+            )
+        return new.vlan
+    offered = [str(vlan) for vlan in vlans_of(physical)]
+    free = next((vlan for vlan in offered if vlan not in used), None)
+    if free is None and offered:
+        raise InsufficientCapacity(f"All VLANs of physical network {physical.name} are taken")
+    return free or ""
 
 
 def _usual_acl(offering: NetworkOffering) -> str:
