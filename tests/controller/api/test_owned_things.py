@@ -43,7 +43,10 @@ async def test_public_addresses_are_given_once_and_run_out() -> None:
         taken = [await api.post("associateIpAddress", zoneid=zone) for _ in range(3)]
         listed = await api.call("listPublicIpAddresses")
 
+        [public] = (await api.call("listCapacity", type="4")).body["capacity"]
+
     assert [answer.status for answer in taken] == [200, 200, 533]
+    assert (public["name"], public["percentused"]) == ("VIRTUAL_NETWORK_PUBLIC_IP", "100.00")
     assert [each["ipaddress"] for each in listed.body["publicipaddress"]] == ["192.0.2.10", "192.0.2.11"]
 
 
@@ -178,4 +181,7 @@ async def test_a_vlan_is_named_where_it_must_be_given_once_and_runs_out() -> Non
         named = [await network(0), await network(0, vlan="100"), await network(0, vlan="100")]
         given = [await network(1), await network(1)]
 
+        capacity = {each["name"]: each for each in (await api.call("listCapacity")).body["capacity"]}
+
     assert (named, given) == ([431, 200, 431], [200, 533])
+    assert (capacity["VLAN"]["capacityused"], capacity["VLAN"]["capacitytotal"]) == (2, 2)

@@ -24,6 +24,7 @@ class EventView:
     state: str
     created: datetime
     parent_id: str | None
+    job_id: str | None
     username: str | None
     account: str | None
     domain_id: str | None
@@ -67,6 +68,7 @@ async def events(records: Sequence[Event], _caller: Caller, cloud: Cloud) -> lis
             state=event.state,
             created=event.created,
             parent_id=event.start_event_id or None,
+            job_id=event.job_id,
             username=users[event.user_id].username if event.user_id in users else None,
             account=accounts.get(event.account_id),
             domain_id=event.domain_id,

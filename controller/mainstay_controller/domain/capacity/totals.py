@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 
 from mainstay_controller.domain.capacity.usage import NOTHING, total, usage_by_host
 from mainstay_controller.domain.ids import ClusterId
-from mainstay_controller.domain.records import Cluster, Host, Pod, StoragePool, Vm, Volume
+from mainstay_controller.domain.records import Cluster, Host, IpAddress, IpRange, Network, Pod, StoragePool, Vm, Volume
 
 MIB = 1 << 20
 
@@ -23,7 +23,10 @@ class CapacityType(IntEnum):
     CPU = 1
     STORAGE = 2
     STORAGE_ALLOCATED = 3
+    VIRTUAL_NETWORK_PUBLIC_IP = 4
     PRIVATE_IP = 5
+    VLAN = 7
+    DIRECT_ATTACHED_PUBLIC_IP = 8
     LOCAL_STORAGE = 9
     CPU_CORE = 90
 
@@ -53,8 +56,41 @@ class Stock:
     volumes: tuple[Volume, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkStock:
+    """What belongs to a zone as a whole.  `vlans`: those that its physical networks have to give; `addresses`: those given out."""
+
+    networks: tuple[Network, ...]
+    public_ranges: tuple[IpRange, ...]
+    addresses: tuple[IpAddress, ...]
+    vlans: frozenset[tuple[str | None, str]]
+
+
 def capacities(stock: Stock) -> list[Capacity]:
     return [*_of_hosts(stock), *_of_pools(stock), _of_addresses(stock)]
+
+
+def network_capacities(stock: NetworkStock) -> list[Capacity]:
+    shared = [network for network in stock.networks if network.guest_type == "Shared" and network.start_ip]
+    inside = {network.id for network in shared}
+    used_vlans = {(network.physical_network_id, network.vlan) for network in stock.networks}
+    return [
+        Capacity(
+            type=CapacityType.VIRTUAL_NETWORK_PUBLIC_IP,
+            used=sum(address.is_public for address in stock.addresses),
+            total=sum(_between(each.start_ip, each.end_ip) for each in stock.public_ranges),
+        ),
+        Capacity(
+            type=CapacityType.DIRECT_ATTACHED_PUBLIC_IP,
+            used=sum(address.network_id in inside for address in stock.addresses),
+            total=sum(_between(network.start_ip, network.end_ip) for network in shared),
+        ),
+        Capacity(type=CapacityType.VLAN, used=len(stock.vlans & used_vlans), total=len(stock.vlans)),
+    ]
+
+
+def _between(first: str, last: str) -> int:
+    return int(IPv4Address(last)) - int(IPv4Address(first)) + 1
 
 
 def _of_hosts(stock: Stock) -> Iterable[Capacity]:

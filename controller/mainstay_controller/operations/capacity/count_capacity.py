@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstay_controller.domain.capacity.totals import Capacity, Stock, capacities
+from mainstay_controller.domain.capacity.totals import Capacity, NetworkStock, Stock, capacities, network_capacities
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import LIVE, Where, any_of, eq
+from mainstay_controller.operations.networking.physical_networks import vlans_of
+from mainstay_controller.store.port import LIVE, Store, Where, any_of, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ async def count_capacity(within: Within, cloud: Cloud) -> list[Capacity]:
     pods = await store.pods.find(zone, any_of("id", sorted({cluster.pod_id for cluster in clusters})), LIVE)
     narrowed = within.pod_id is not None or within.cluster_id is not None
     pools = await store.pools.find(zone, *([any_of("cluster_id", cluster_ids)] if narrowed else []), LIVE)
-    return capacities(
+    of_networks = [] if narrowed else network_capacities(await _networks(within.zone_id, store))
+    counted = capacities(
         Stock(
             pods=tuple(pods),
             clusters={cluster.id: cluster for cluster in clusters},
@@ -35,6 +37,18 @@ async def count_capacity(within: Within, cloud: Cloud) -> list[Capacity]:
             vms=tuple(await store.vms.find(zone, LIVE)),
             volumes=tuple(await store.volumes.find(any_of("pool_id", [pool.id for pool in pools]), LIVE)),
         )
+    )
+    return [*counted, *of_networks]
+
+
+async def _networks(zone_id: ZoneId, store: Store) -> NetworkStock:
+    zone = eq("zone_id", zone_id)
+    physical = await store.physical_networks.find(zone, LIVE)
+    return NetworkStock(
+        networks=tuple(await store.networks.find(zone, LIVE)),
+        public_ranges=tuple(await store.ip_ranges.find(zone, eq("for_virtual_network", True))),
+        addresses=tuple(await store.ip_addresses.find(zone)),
+        vlans=frozenset((each.id, str(vlan)) for each in physical for vlan in vlans_of(each)),
     )
 
 
