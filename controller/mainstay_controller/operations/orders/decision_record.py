@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
 from mainstay_controller.domain.ids import HostId
-from mainstay_controller.domain.placement.request import Alternatives
+from mainstay_controller.domain.placement.request import Alternatives, Rejected
 from mainstay_controller.domain.records import Decision, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, VmState
 from mainstay_controller.operations.cloud import Cloud
@@ -89,16 +89,32 @@ def pause(decision: Decision, settings: Settings) -> timedelta:
     return timedelta(seconds=min(seconds, settings.restart_retry_seconds_max))
 
 
-def in_facts(alternatives: Alternatives) -> tuple[Phase, ...]:
+class Rejections:
+    """Of one wave: what hosts were rejected for, as facts.  Guests of one demand were refused by most hosts in the same words, which are put into
+    facts once."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, tuple[Rejected, Phase]] = {}
+
+    def fact(self, rejected: Rejected) -> Phase:
+        """By the object itself, which is kept so that no other takes its place."""
+        known = self._told.get(id(rejected))
+        if known is None:
+            known = self._told[id(rejected)] = (rejected, _in_facts(rejected))
+        return known[1]
+
+
+def _in_facts(rejected: Rejected) -> Phase:
+    return {
+        "target": rejected.host_id,
+        "target_name": rejected.host_name,
+        "rejected_by": [{"code": by.code.value, "need": by.need, "have": by.have} for by in rejected.by],
+    }
+
+
+def in_facts(alternatives: Alternatives, rejections: Rejections) -> tuple[Phase, ...]:
     """Each host that was not chosen, by name and number."""
-    named: list[Phase] = [
-        {
-            "target": each.host_id,
-            "target_name": each.host_name,
-            "rejected_by": [{"code": by.code.value, "need": by.need, "have": by.have} for by in each.by],
-        }
-        for each in islice(alternatives, ALTERNATIVES_MAX)
-    ]
+    named = [rejections.fact(each) for each in islice(alternatives, ALTERNATIVES_MAX)]
     more = len(alternatives) - len(named)
     if more:
         named.append({"target": "", "target_name": f"and {more} more", "rejected_by": []})

@@ -22,6 +22,8 @@ from mainstay_controller.operations.journal import AlertType
 from mainstay_controller.operations.orders.choose_host import Wish, ZoneView, look_at_zone, request_for, what_it_lacks
 from mainstay_controller.operations.orders.decision_record import (
     OPEN,
+    Phase,
+    Rejections,
     Turn,
     alert_key,
     closed,
@@ -105,8 +107,11 @@ LATER_OUTCOMES = {LeaveStopped: DecisionOutcome.LEFT_STOPPED, Superseded: Decisi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
+    """`rejected`: the other hosts, as facts."""
+
     turn: Turn
     placed: Placed
+    rejected: tuple[Phase, ...]
     zone: ZoneView
 
     @property
@@ -116,12 +121,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """No host takes it."""
+    """No host takes it.  `rejected`: all of them, as facts."""
 
     turn: Turn
     why: str
     may_pass_soon: bool
     alternatives: Alternatives
+    rejected: tuple[Phase, ...]
 
     @property
     def is_quiet(self) -> bool:
@@ -139,15 +145,25 @@ async def _place(turns: Sequence[Turn], cloud: Cloud) -> AsyncIterator[list[Turn
     turns = await _with_belongings(turns, zone, cloud)
     requests = {request.vm_id: request for request in _requests(turns, zone)}
     placements = plan(zone.snapshot, requests.values(), cloud.rng)
-    chosen, without = [], []
+    chosen, without, rejections = [], [], Rejections()
     for turn in turns:
         match placements[turn.vm.id]:
             case Placed() as placed:
-                chosen.append(Chosen(turn=turn, placed=placed, zone=zone))
+                chosen.append(
+                    Chosen(turn=turn, placed=placed, rejected=in_facts(placed.alternatives, rejections), zone=zone)
+                )
             case NoRoom(alternatives=alternatives):
                 demand = requests[turn.vm.id].demand
                 why, soon = why_nowhere(demand, zone.snapshot, zone.pools), may_pass_soon(demand, zone.snapshot)
-                without.append(Waiting(turn=turn, why=why, may_pass_soon=soon, alternatives=alternatives))
+                without.append(
+                    Waiting(
+                        turn=turn,
+                        why=why,
+                        may_pass_soon=soon,
+                        alternatives=alternatives,
+                        rejected=in_facts(alternatives, rejections),
+                    )
+                )
 
     async def raised(store: Store, batch: Sequence[Chosen]) -> list[Turn]:
         return await _raise(store, batch, cloud)
@@ -238,7 +254,7 @@ def _ordered(chosen: Chosen, vm: Vm, cloud: Cloud) -> Decision:
         with_phase(turn.decision, phase("ordered", turn, cloud, said, host.id)),
         target_host_id=host.id,
         epoch=vm.epoch,
-        alternatives=in_facts(chosen.placed.alternatives),
+        alternatives=chosen.rejected,
         attempts=turn.decision.attempts + 1,
         outcome=DecisionOutcome.PENDING,
         retry_at=None,
@@ -259,7 +275,7 @@ def _parked(waiting: Waiting, now: datetime, cloud: Cloud) -> Decision:
     turn = waiting.turn
     later = replace(
         turn.decision,
-        alternatives=in_facts(waiting.alternatives),
+        alternatives=waiting.rejected,
         attempts=turn.decision.attempts + 1,
         retry_at=now + (QUIET_LOOK_PAUSE if waiting.is_quiet else pause(turn.decision, cloud.settings)),
     )
