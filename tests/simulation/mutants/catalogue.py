@@ -332,7 +332,7 @@ def missing_guests_are_not_missed(plant: Planter) -> None:
 
 
 def guests_are_not_compared(plant: Planter) -> None:
-    async def compare_guests(host: Any, cloud: Any) -> bool:
+    async def compare_guests(host: Any, seen: Any, guests: Any, cloud: Any) -> bool:
         return True
 
     plant.put(reconcile_host, "compare_guests", compare_guests)
@@ -353,7 +353,7 @@ def nobody_is_wanted_back(plant: Planter) -> None:
 
 
 def a_boot_releases_nobody(plant: Planter) -> None:
-    async def nothing(host: Any, cloud: Any) -> None: ...
+    async def nothing(host: Any, guests: Any, cloud: Any) -> None: ...
 
     for user in (reconcile_host, investigate_host):
         plant.put(user, "release_older_boot", nothing)

@@ -103,7 +103,7 @@ class Investigation:
     async def _look(self) -> None:
         self.host = await self.cloud.rounds.host(self.host.id)
         if is_older(self.case.incident.host_boot_id, self.host):
-            awaited = await release_older_boot(self.host, self.cloud)
+            awaited = await release_older_boot(self.host, await self.cloud.rounds.guests(self.host.id), self.cloud)
             await self.case.read_again()
             if awaited:
                 self._tell_why_it_waits(awaited)

@@ -5,13 +5,14 @@ whose handler asks the host anew; what must not run is stopped on sight."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
-from mainstay_controller.domain.ha.evidence import StopCause
+from mainstay_controller.domain.ha.evidence import GuestSeen, StopCause
 from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, Unawaited, compare
 from mainstay_controller.domain.ha.suspicion import Contact
-from mainstay_controller.domain.ids import DecisionId, HostId, VmId
+from mainstay_controller.domain.ids import DecisionId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
@@ -54,8 +55,12 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
             await record_local_restart(host, note, cloud)
     if not cloud.fleet.holds(host.id):
         return True
-    awaited = await release_older_boot(host, cloud)
-    settled = await compare_guests(host, cloud)
+    seen = cloud.fleet.guests_on(host.id)
+    guests = await cloud.rounds.guests(host.id)
+    awaited = await release_older_boot(host, guests, cloud)
+    if any(is_left_behind(vm, host) for vm in guests):
+        guests = await cloud.rounds.guests(host.id)
+    settled = await compare_guests(host, seen, guests, cloud)
     became_up = await welcome_back(host, cloud)
     if became_up or news.condition_changed:
         await tell_condition(host, cloud)
@@ -71,8 +76,7 @@ async def _part(host: Host, cloud: Cloud) -> None:
 
 
 async def welcome_back(host: Host, cloud: Cloud) -> bool:
-    """Its guests are known: it may be given others.  True when it became Up."""
-    host = await cloud.rounds.host(host.id)
+    """Its guests are known: it may be given others.  True when it became Up.  Raises Stale when its row changed since it was read."""
     if host.state is not HostState.CONNECTING or not cloud.fleet.has_beaten(host.id):
         return False
     await cloud.rounds.become_up(host)
@@ -106,21 +110,21 @@ async def tell_condition(host: Host, cloud: Cloud) -> None:
 # --- guest by guest ---------------------------------------------------------------------------------------------------
 
 
-async def compare_guests(host: Host, cloud: Cloud) -> bool:
-    """Those of an older boot are not missed: what became of them is known."""
-    seen = {guest.vm_id: guest for guest in cloud.fleet.guests_on(host.id)}
-    rows = await rows_about(host.id, list(seen), cloud)
+async def compare_guests(host: Host, seen: Iterable[GuestSeen], guests: Iterable[Vm], cloud: Cloud) -> bool:
+    """`seen`: the host's picture from before its rows, `guests`, were read.  Those of an older boot are not missed: what became of them is known."""
+    picture = {guest.vm_id: guest for guest in seen}
+    rows = await rows_about(guests, list(picture), cloud)
     answered = [
         await _answer(finding, vm_id, rows.get(vm_id), host, cloud)
-        for vm_id in sorted({*seen, *rows})
-        if not isinstance(finding := compare(rows.get(vm_id), seen.get(vm_id), host.id), Missing)
+        for vm_id in sorted({*picture, *rows})
+        if not isinstance(finding := compare(rows.get(vm_id), picture.get(vm_id), host.id), Missing)
         or not is_left_behind(rows[vm_id], host)
     ]
     return all(answered)
 
 
-async def rows_about(host_id: HostId, reported: list[VmId], cloud: Cloud) -> dict[VmId, Vm]:
-    here = {vm.id: vm for vm in await cloud.rounds.guests(host_id)}
+async def rows_about(guests: Iterable[Vm], reported: list[VmId], cloud: Cloud) -> dict[VmId, Vm]:
+    here = {vm.id: vm for vm in guests}
     told = await cloud.rounds.vms([vm_id for vm_id in reported if vm_id not in here])
     return here | {vm.id: vm for vm in told}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mainstay_controller.domain.ha.proof import Rebooted
@@ -18,10 +19,10 @@ from mainstay_controller.store.port import Store
 REBOOTED = "it came back under a new boot id"
 
 
-async def release_older_boot(host: Host, cloud: Cloud) -> tuple[str, ...]:
-    """What is still waited for: come again.  Nothing is done if no guest and no investigation is of an older boot.  Raises Stale or CaseLost when others
-    were at it; come again."""
-    there = [vm for vm in await cloud.rounds.guests(host.id) if is_left_behind(vm, host)]
+async def release_older_boot(host: Host, guests: Iterable[Vm], cloud: Cloud) -> tuple[str, ...]:
+    """What is still waited for: come again.  `guests`: on it by their rows.  Nothing is done if no guest and no investigation is of an older boot.
+    Raises Stale or CaseLost when others were at it; come again."""
+    there = [vm for vm in guests if is_left_behind(vm, host)]
     incidents = [each for each in await cloud.rounds.incidents(host.id) if is_older(each.host_boot_id, host)]
     if not there and all(incident.phase is IncidentPhase.RECOVERING for incident in incidents):
         return ()
