@@ -45,11 +45,11 @@ async def test_a_disk_given_to_a_guest_that_runs_goes_with_it_and_comes_back(clo
     await boots_again(guest, after=before)
     await runs(cloud, guest, not_on=second)
     there = await cloud.host_of(guest)
-    await says(guest, there, "[vdb] 4194304 512-byte logical blocks")
+    await says(guest, there, "disk vdb 4194304")
     await cloud.finished("detachVolume", {"id": volume_id})
 
     path = f"/srv/primary/{volume_id}.qcow2"
     assert path in moved
     assert path not in await disks_of(guest, there)
     assert "virtual size: 2 GiB" in await there.run(["qemu-img", "info", path])
-    await cloud.finished("deleteVolume", {"id": volume_id})
+    await cloud.client.call("deleteVolume", {"id": volume_id})

@@ -27,7 +27,8 @@ from mainstay_controller.domain.ha.case import (
     lease_expired,
 )
 from mainstay_controller.domain.ha.evidence import SlotSeen
-from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Rebooted, Released, Victim
+from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Rebooted, Released, Victim, covers, proofs_for
+from mainstay_controller.domain.ha.settling import HeldBack, settle
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
 
 TIMING = LeaseTiming(quiet_seconds=2.5, doomed_seconds=7.0, view_age_max_seconds=5.0, late_io_seconds=2.0)
@@ -163,6 +164,16 @@ def test_every_leased_pool_must_be_given_up_before_the_host_is_down() -> None:
 
 def off(asked_at: float = 119.0, since: float = 118.0) -> PowerReading:
     return PowerReading(state=PowerState.OFF, asked_at=asked_at, since=since, address="bmc1")
+
+
+def test_a_pool_on_which_a_guest_may_have_a_disk_proves_nothing_and_must_have_been_seen_moving() -> None:
+    unsure = Victim(vm_id=VmId("v"), pool_ids=frozenset({P1, P2}), unsure_pool_ids=frozenset({P2}))
+    lapsed = [LeaseExpired(pool_id=pool, boot_id="b", generation=1, witnesses=()) for pool in (P1, P2)]
+
+    told = settle(proofs_for(unsure, lapsed), unsure.pool_ids, 10.0, lambda _pool: 0.0)
+
+    assert [covers(proof, unsure) for proof in lapsed] == [True, False]
+    assert told == HeldBack(proof=lapsed[0], pool_ids=frozenset({P2}))
 
 
 def test_off_is_proof_where_its_slots_are_still_so_long_that_it_would_have_killed_its_guests() -> None:
