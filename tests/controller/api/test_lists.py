@@ -168,8 +168,9 @@ async def test_a_disk_that_is_being_deleted_says_so() -> None:
             type="DATADISK",
         )
         await api.cloud.store.volumes.add(disk)
-        job = (await api.post("deleteVolume", id="disk")).body["jobid"]
+        await api.post("deleteVolume", id="disk")
+        [job] = await api.cloud.store.jobs.find()
 
         [row] = (await api.call("listVolumes")).body["volume"]
 
-    assert (row["jobid"], row["jobstatus"]) == (job, 0)
+    assert (row["jobid"], row["jobstatus"]) == (job.id, 0)

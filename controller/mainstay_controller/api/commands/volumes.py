@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import EVERYBODY, ROOT, USERS, Caller, owner_named
-from mainstay_controller.api.answers import Accepted, accepted
+from mainstay_controller.api.answers import Accepted, Success, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
 from mainstay_controller.api.parameters import AllAre, Between, Filter, Length
@@ -200,10 +200,10 @@ async def resize(request: ResizeVolume, caller: Caller, cloud: Cloud) -> Accepte
 
 
 @command("deleteVolume", roles=USERS, job=job_to_success(volumes.work_delete))
-async def delete(request: DeleteVolume, caller: Caller, cloud: Cloud) -> Accepted:
-    """Deletes a data disk that is attached to nothing."""
-    volume = await cloud.store.volumes.by_id(request.id)
-    return accepted(await volumes.begin_delete(volume, caller.asker, cloud))
+async def delete(request: DeleteVolume, caller: Caller, cloud: Cloud) -> Success:
+    """Deletes a data disk that is attached to nothing; its file is removed by a job that clients need not wait for."""
+    await volumes.begin_delete(await cloud.store.volumes.by_id(request.id), caller.asker, cloud)
+    return Success()
 
 
 @command("migrateVolume", roles=ROOT, job=job_of(move_volume.work, views.volumes))
