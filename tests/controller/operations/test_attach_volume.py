@@ -21,7 +21,7 @@ from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, DOMAIN, ZONE, Here, a_cloud
 from tests.kit.told_hosts import UNKNOWN, Deaf, DoButSay, Say, Silence, failed, refused
 from tests.kit.virtual_time import BEGINNING
-from tests.kit.wishes import a_running_vm, a_stopped_vm, start
+from tests.kit.wishes import a_running_vm, a_stopped_vm, start, stop
 
 OWNER = Account(id=ANN.account_id, name="ann", domain_id=DOMAIN, created=BEGINNING)
 
@@ -83,7 +83,7 @@ async def test_while_its_host_may_be_doing_it_the_row_says_so(verb: str) -> None
 
         async with background(here.work_for_ever):
             await begun
-            await asyncio.sleep(300)
+            await asyncio.sleep(100)
         row = await now(disk, here)
 
         meanwhile = VolumeState.ATTACHING if verb == "attach" else VolumeState.DETACHING
@@ -147,6 +147,23 @@ async def test_an_unclear_end_is_asked_about_until_it_is_known(twist: object) ->
         assert (await now(disk, here)).vm_id is None
 
 
+async def test_a_guest_that_holds_on_to_its_disk_can_be_stopped_and_has_it_no_more_then() -> None:
+    async with a_cloud() as here:
+        vm, disk = await a_running_vm(here), await a_disk(here)
+        await attach(here, disk, vm)
+        here.host(1).twist("detach", *[Say(UNKNOWN)] * 1000)
+
+        held = await detach(here, disk)
+        meanwhile = await now(disk, here)
+        stopped = await here.run(await stop(here, await here.vm(vm.id)))
+        detached = await detach(here, disk)
+
+        assert (held.state, meanwhile.vm_id, meanwhile.state) == (JobState.FAILED, vm.id, VolumeState.DETACHING)
+        assert (stopped.state, detached.state) == (JobState.SUCCEEDED, JobState.SUCCEEDED)
+        row = await now(disk, here)
+        assert (row.vm_id, row.state) == (None, VolumeState.READY)
+
+
 async def test_a_disk_that_could_not_be_made_is_nowhere_and_nobodys() -> None:
     async with a_cloud() as here:
         vm, disk = await a_running_vm(here), await a_disk(here)
@@ -165,7 +182,7 @@ async def test_a_guest_that_is_stopped_while_nobody_knows_has_the_disk_from_its_
         job = await attach_volume.begin_attach(disk, vm, None, ANN, here.cloud)
 
         async with background(here.work_for_ever):
-            await asyncio.sleep(300)
+            await asyncio.sleep(100)
             there = await here.vm(vm.id)
             gone = replace(there, state=VmState.STOPPED, host_id=None, epoch=there.epoch + 1)
             await here.cloud.store.vms.swap(there, gone)

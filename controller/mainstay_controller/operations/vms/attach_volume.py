@@ -31,6 +31,8 @@ ATTACH, DETACH = "attachVolume", "detachVolume"
 EVENTS = {ATTACH: "VOLUME.ATTACH", DETACH: "VOLUME.DETACH"}
 SETTLED = (VmState.RUNNING, VmState.STOPPED)
 DEVICE_ID_MAX = 25
+DEADLINE_SECONDS = 300.0
+"""A guest may hold on to its disk for ever; its stop stands behind this in its line."""
 
 
 class MovedOn(Exception):
@@ -70,6 +72,7 @@ async def _begin(command: str, volume: Volume, vm: Vm, said: Mapping[str, str], 
         instance_id=volume.id,
         serial_key=vm.id,
         parameters={**said, "virtualmachineid": vm.id},
+        deadline_seconds=DEADLINE_SECONDS,
     )
     async with cloud.store.transaction() as store:
         job = await add_vm_job(job, EVENTS[command], vm, store, cloud)
