@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay_controller.domain.ha.evidence import GuestSeen, Power, StopCause
-from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Kill, Missing, Unawaited, compare
+from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Kill, Missing, Unawaited, Undecided, compare
 from mainstay_controller.domain.ha.victims import LeaveStopped, Restart, Superseded, judge, judge_again, restart_order
 from mainstay_controller.domain.ids import AccountId, DomainId, HostId, OfferingId, VmId, ZoneId
 from mainstay_controller.domain.records import Vm
@@ -141,3 +141,12 @@ def test_the_target_of_a_migration_may_run_the_epoch_handed_over() -> None:
 
     assert compare(moving, seen(epoch=6), H2) == Agrees()
     assert compare(moving, seen(), H1) == Agrees()
+
+
+def test_a_guest_that_is_gone_from_its_target_is_looked_at_again_until_its_migration_is_settled() -> None:
+    moving = a_vm(state=VmState.MIGRATING, target_host_id=H2)
+    arrived = a_vm(epoch=6, host_id=H2)
+
+    assert compare(moving, seen(Power.CRASHED, epoch=6), H2) == Undecided()
+    assert compare(moving, seen(Power.CRASHED, epoch=4), H2) == Agrees()
+    assert isinstance(compare(arrived, seen(Power.CRASHED, epoch=6), H2), Missing)

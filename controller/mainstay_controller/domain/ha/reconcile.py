@@ -41,6 +41,11 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """It is gone where its migration was to bring it, and the migration is not settled: whoever settles it may have seen it there before it went."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unawaited:
     """It waits for a guest whose migration is over: the order to expect it came after the one to forget it.  That half never ran, and is dropped."""
 
@@ -57,7 +62,7 @@ class Alarm:
 ARRIVES = frozenset({Power.MIGRATING, Power.PAUSED})
 """So a host tells of the half of a migration that it expects."""
 
-Finding: TypeAlias = Agrees | Kill | Adopt | Missing | Unawaited | Alarm
+Finding: TypeAlias = Agrees | Undecided | Kill | Adopt | Missing | Unawaited | Alarm
 
 
 def compare(vm: Vm | None, seen: GuestSeen | None, host_id: HostId) -> Finding:
@@ -77,6 +82,8 @@ def compare(vm: Vm | None, seen: GuestSeen | None, host_id: HostId) -> Finding:
 
 
 def compare_absent(vm: Vm | None, seen: GuestSeen | None, host_id: HostId) -> Finding:
+    if vm is not None and vm.target_host_id == host_id and seen is not None and seen.epoch == vm.epoch + 1:
+        return Undecided()
     if vm is None or vm.host_id != host_id or vm.state is not VmState.RUNNING:
         return Agrees()
     if seen is None or seen.epoch != vm.epoch:

@@ -10,7 +10,17 @@ from dataclasses import replace
 from typing import assert_never
 
 from mainstay_controller.domain.ha.evidence import GuestSeen, StopCause
-from mainstay_controller.domain.ha.reconcile import Adopt, Agrees, Alarm, Finding, Kill, Missing, Unawaited, compare
+from mainstay_controller.domain.ha.reconcile import (
+    Adopt,
+    Agrees,
+    Alarm,
+    Finding,
+    Kill,
+    Missing,
+    Unawaited,
+    Undecided,
+    compare,
+)
 from mainstay_controller.domain.ha.suspicion import Contact
 from mainstay_controller.domain.ids import DecisionId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
@@ -133,6 +143,8 @@ async def _answer(finding: Finding, vm_id: VmId, vm: Vm | None, host: Host, clou
     match finding:
         case Agrees():
             return True
+        case Undecided():
+            return False
         case Alarm(why=why):
             name = vm.name if vm is not None else vm_id
             await _alarm(f"guest {name} on host {host.name}: {why}", f"guest:{host.id}:{vm_id}", host, cloud)
