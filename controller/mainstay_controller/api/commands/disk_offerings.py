@@ -33,6 +33,8 @@ class ListDiskOfferings(Listing):
 
 
 async def _where_offered(request: ListDiskOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
+    if request.zone_id is None and request.domain_id is None:
+        return []
     everything = await cloud.store.disk_offerings.find(LIVE)
     in_zone = [offered_in(request.zone_id, everything)] if request.zone_id is not None else []
     return [*in_zone, *([offered_to(request.domain_id, everything)] if request.domain_id is not None else [])]
