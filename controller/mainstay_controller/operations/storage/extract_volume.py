@@ -14,11 +14,12 @@ from mainstay_controller.fleet.guest_spec import file_name
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.storage.downloads import Offered, Subject, offer
 from mainstay_controller.operations.storage.image_stores import directories
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching
 from mainstay_controller.operations.storage.move_volume import COPY_FORMAT
+from mainstay_controller.operations.storage.volume_jobs import volume_job
 from mainstay_controller.operations.storage.volumes import check_stopped
 
 COMMAND = "extractVolume"
@@ -31,17 +32,10 @@ async def begin(volume: Volume, origin: str, asker: Asker, cloud: Cloud) -> Job:
         check_stopped(await cloud.store.vms.by_id(volume.vm_id))
     if not await directories(volume.zone_id, cloud.store):
         raise ResourceUnavailable("The zone of the volume has no image store file:///... to copy it to")
-    job = new_job(
-        cloud,
-        COMMAND,
-        asker,
-        await cloud.store.now(),
-        instance_type="Volume",
-        instance_id=volume.id,
-        serial_key=volume.vm_id or volume.id,
-        parameters={"origin": origin},
-        deadline_seconds=None,  # a copy takes its time
-    )
+    said = {"origin": origin}
+    job = await volume_job(
+        COMMAND, volume, asker, cloud, parameters=said, deadline_seconds=None
+    )  # a copy takes its time
     job = await cloud.store.jobs.add(job)
     cloud.fleet.bells.ring(JOBS)
     return job

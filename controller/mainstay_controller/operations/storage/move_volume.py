@@ -17,11 +17,12 @@ from mainstay_controller.fleet.guest_spec import file_name
 from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.living import living_pool
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
 from mainstay_controller.operations.orders.proof_on_file import work_on
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching, remove_file
+from mainstay_controller.operations.storage.volume_jobs import volume_job
 from mainstay_controller.operations.storage.volumes import check_stopped
 
 COMMAND = "migrateVolume"
@@ -37,19 +38,9 @@ async def begin(volume: Volume, pool_id: PoolId, asker: Asker, cloud: Cloud) -> 
     if volume.vm_id is not None:
         check_stopped(await cloud.store.vms.by_id(volume.vm_id))
     await _a_host_between(await cloud.store.pools.by_id(volume.pool_id), pool, cloud)
-    now = await cloud.store.now()
     said = {"from": volume.pool_id, "format": volume.format, "path": volume.path, "to": pool.id}
-    job = new_job(
-        cloud,
-        COMMAND,
-        asker,
-        now,
-        instance_type="Volume",
-        instance_id=volume.id,
-        serial_key=volume.vm_id or volume.id,
-        parameters=said,
-        deadline_seconds=None,  # a copy takes its time, and a host that is silent is waited for
-    )
+    # a copy takes its time, and a host that is silent is waited for
+    job = await volume_job(COMMAND, volume, asker, cloud, parameters=said, deadline_seconds=None)
     job = await cloud.store.jobs.add(job)
     cloud.fleet.bells.ring(JOBS)
     return job

@@ -13,11 +13,12 @@ from mainstay_controller.domain.states import VmState, VolumeState
 from mainstay_controller.operations.checks import a_name, a_number
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
-from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.offerings.disk_offerings import GIB, SIZE_GIB_MAX
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage.make_volumes import remove_file
 from mainstay_controller.operations.storage.upload_volume import forget_image
+from mainstay_controller.operations.storage.volume_jobs import volume_job
 from mainstay_controller.store.port import LIVE, eq
 
 DELETE_COMMAND = "deleteVolume"
@@ -65,8 +66,7 @@ async def begin_delete(volume: Volume, asker: Asker, cloud: Cloud) -> Job:
         raise ResourceInUse(f"Volume {volume.name} is attached to a virtual machine: detach it first")
     if volume.state is VolumeState.CREATING:
         raise ResourceInUse(f"Volume {volume.name} is just being made")
-    now = await cloud.store.now()
-    job = new_job(cloud, DELETE_COMMAND, asker, now, instance_type="Volume", instance_id=volume.id)
+    job = await volume_job(DELETE_COMMAND, volume, asker, cloud)
     async with cloud.store.transaction() as store:
         await store.volumes.swap(volume, replace(volume, state=VolumeState.DESTROY))
         job = await store.jobs.add(job)

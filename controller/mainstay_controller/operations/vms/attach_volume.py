@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mainstay_controller.domain.ha.proof import UNSURE
 from mainstay_controller.domain.ids import HostId, VmId, VolumeId
 from mainstay_controller.domain.records import Host, Job, StoragePool, Vm, Volume
 from mainstay_controller.domain.states import VmState, VolumeState
@@ -17,12 +18,13 @@ from mainstay_controller.fleet.outcome import Done, Failed, Outcome, Refused, in
 from mainstay_controller.operations.checks import a_number
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
 from mainstay_controller.operations.orders.choose_host import look_at_zone, pool_reached_by, pools_for
 from mainstay_controller.operations.orders.start_orders import as_victim, image_path, unmoved
 from mainstay_controller.operations.storage.make_volumes import VolumeNotMade, make
+from mainstay_controller.operations.storage.volume_jobs import volume_job
 from mainstay_controller.operations.storage.volumes import check_stopped
 from mainstay_controller.operations.vms.vm_jobs import add_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, Stale, Store, eq
@@ -62,17 +64,9 @@ async def begin_detach(volume: Volume, asker: Asker, cloud: Cloud) -> Job:
 
 
 async def _begin(command: str, volume: Volume, vm: Vm, said: Mapping[str, str], asker: Asker, cloud: Cloud) -> Job:
-    """In the VM's line."""
-    job = new_job(
-        cloud,
-        command,
-        asker,
-        await cloud.store.now(),
-        instance_type="Volume",
-        instance_id=volume.id,
-        serial_key=vm.id,
-        parameters={**said, "virtualmachineid": vm.id},
-        deadline_seconds=DEADLINE_SECONDS,
+    said = {**said, "virtualmachineid": vm.id}
+    job = await volume_job(
+        command, volume, asker, cloud, to_be_given_to=vm.id, parameters=said, deadline_seconds=DEADLINE_SECONDS
     )
     async with cloud.store.transaction() as store:
         job = await add_vm_job(job, EVENTS[command], vm, store, cloud)
@@ -154,7 +148,7 @@ class Plugging:
         while True:
             vm = await living_vm(VmId(self.run.job.parameters["virtualmachineid"]), self.cloud.store)
             volume = await self.cloud.store.volumes.by_id(VolumeId(self.run.job.instance_id))
-            if volume.vm_id == (vm.id if self.attaches else None) and volume.state not in self._unclear:
+            if volume.vm_id == (vm.id if self.attaches else None) and volume.state not in UNSURE:
                 await self._tell(vm, f"Volume {volume.name} is {'attached' if self.attaches else 'detached'}")
                 return volume
             try:
@@ -163,10 +157,6 @@ class Plugging:
                 continue
             except MovedOn:
                 await self.cloud.clock.sleep(self.cloud.settings.ask_again_seconds)
-
-    @property
-    def _unclear(self) -> tuple[VolumeState, ...]:
-        return (VolumeState.ATTACHING, VolumeState.DETACHING)
 
     async def _next_step(self, volume: Volume, vm: Vm) -> None:
         if vm.state not in SETTLED:
@@ -290,4 +280,4 @@ class Plugging:
 
 def _at_rest(volume: Volume) -> VolumeState:
     """Of a disk whose guest is Stopped; one without a file is made with the guest's next start."""
-    return VolumeState.READY if volume.state in (VolumeState.ATTACHING, VolumeState.DETACHING) else volume.state
+    return VolumeState.READY if volume.state in UNSURE else volume.state

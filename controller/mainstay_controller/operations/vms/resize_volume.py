@@ -15,7 +15,7 @@ from mainstay_controller.fleet.outcome import Done, Outcome, Refused, in_words
 from mainstay_controller.operations.checks import a_number
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
-from mainstay_controller.operations.jobs import JOBS, Asker, JobRun, new_job
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.journal import About, Level
 from mainstay_controller.operations.offerings.disk_offerings import GIB, SIZE_GIB_MAX
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
@@ -24,6 +24,7 @@ from mainstay_controller.operations.orders.proof_on_file import work_on
 from mainstay_controller.operations.orders.start_orders import unmoved
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching
+from mainstay_controller.operations.storage.volume_jobs import INSTANCE_TYPE, volume_job
 from mainstay_controller.store.port import Stale
 
 COMMAND, EVENT = "resizeVolume", "VOLUME.RESIZE"
@@ -84,17 +85,7 @@ async def _check_room(volume: Volume, more_bytes: int, cloud: Cloud) -> None:
 
 
 async def _add_job(volume: Volume, said: dict[str, str], asker: Asker, cloud: Cloud) -> Job:
-    """In the line of its guest."""
-    job = new_job(
-        cloud,
-        COMMAND,
-        asker,
-        await cloud.store.now(),
-        instance_type="Volume",
-        instance_id=volume.id,
-        serial_key=volume.vm_id or volume.id,
-        parameters=said,
-    )
+    job = await volume_job(COMMAND, volume, asker, cloud, parameters=said)
     async with cloud.store.transaction() as store:
         text = f"{COMMAND} of volume {volume.name} is scheduled"
         told = await cloud.journal.event(store, EVENT, text, _about(volume, job), state="Scheduled")
@@ -105,7 +96,7 @@ async def _add_job(volume: Volume, said: dict[str, str], asker: Asker, cloud: Cl
 
 def _about(volume: Volume, job: Job) -> About:
     return About(
-        resource_type="Volume",
+        resource_type=INSTANCE_TYPE,
         resource_id=volume.id,
         account_id=volume.account_id,
         domain_id=volume.domain_id,
