@@ -26,7 +26,6 @@ from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Done, Outcome
 from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
 from mainstay_controller.fleet.presence import Presence, Presences
-from mainstay_controller.fleet.screens import ScreenLines
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
 from mainstay_controller.fleet.translate import arrival, guest_seen, lease_timing
@@ -65,7 +64,6 @@ class Fleet(Verbs):
     ) -> None:
         super().__init__()
         self.inbox = Inbox()
-        self.screens = ScreenLines()
         self.power = power or PowerControllers({})
         self.controllers: tuple[str, ...] = ()  # host:port of all controllers, told to agents in Welcome
         self._controller_id = controller_id
@@ -225,6 +223,10 @@ class Fleet(Verbs):
     def last_heard(self, before: Mapping[Contact, float] = EVER) -> Iterator[LastHeard]:
         """Of hosts that were last heard before that moment, by how we stand with them."""
         return self._hosts.last_heard(before, self._clock.monotonic())
+
+    def gaps_since(self, since: float) -> list[float]:
+        """How long after its last each beat came that was heard since then; of very many the last."""
+        return self._hosts.gaps_since(since)
 
     def heard_at(self, host_id: HostId) -> float | None:
         presence = self._hosts.get(host_id)
@@ -505,7 +507,7 @@ class Fleet(Verbs):
     ) -> None:
         match up:
             case m.Heartbeat():
-                if presence.beat(up, now):
+                if self._hosts.beat(presence, up, now):
                     self._telling.changed(presence.host_id)
                     self.inbox.about(presence.host_id).condition_changed = True
                 if presence.picture_is_old:

@@ -1,11 +1,11 @@
 """What this controller knows at this moment of each host it watches: session, last beat, guests, leases.
 
-In memory and nowhere else: a beat costs two stores into a dict entry, and no row.  What must outlive us is made into rows by
+In memory and nowhere else: a beat costs a few stores into memory, and no row.  What must outlive us is made into rows by
 operations, told by `news`."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ from mainstay_controller.fleet.translate import guest_seen
 from mainstay_proto.digest import digest_of
 from mainstay_proto.messages import GuestReport, Heartbeat, LoadReport, PoolLease
 
+GAPS_KEPT = 256
+"""Between beats; of the last that were heard."""
 CROWD, CROWD_SECONDS = 10, 2.0
 """So many agents at our gate within so long: others on their way are held up with them."""
 
@@ -100,6 +102,8 @@ class Presences:
         self._crowded_at = float("-inf")
         self._spoken_for: dict[str, tuple[HostId, ...]] = {}
         """By agents that speak for others than the host of their own id."""
+        self._gaps: deque[tuple[float, float]] = deque(maxlen=GAPS_KEPT)
+        """When a beat was heard, and how long after the one before it, or after its host was let in."""
 
     def __iter__(self) -> Iterator[Presence]:
         return iter(self._hosts.values())
@@ -161,6 +165,15 @@ class Presences:
     def is_at_the_gate(self, host_id: HostId, now: float) -> bool:
         presence = self._hosts.get(host_id)
         return self._at_the_gate[host_id] > 0 or (presence is not None and presence.expected_at > now)
+
+    def beat(self, presence: Presence, heartbeat: Heartbeat, now: float) -> bool:
+        """True when something changed that operations must know."""
+        self._gaps.append((now, now - presence.heard_at))
+        return presence.beat(heartbeat, now)
+
+    def gaps_since(self, since: float) -> list[float]:
+        """Between beats that were heard since then; of very many the last."""
+        return [gap for at, gap in self._gaps if at >= since]
 
     def adopt(self, host_id: HostId, now: float) -> None:
         """Watch a host that no controller answers for: it has its full patience to come to us."""

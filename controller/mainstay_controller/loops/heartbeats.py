@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mainstay_controller.domain.ha.suspicion import Attention, Patience, Silence, hosts_under_suspicion
+from mainstay_controller.domain.ha.suspicion import Attention, Hearing, Patience, Silence, hosts_under_suspicion
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.recovery.casebook import INCIDENTS
@@ -20,27 +20,43 @@ log = logger(__name__)
 async def watch_heartbeats(cloud: Cloud) -> None:
     """For ever."""
     now = cloud.clock.monotonic()
-    attention = Attention(since=now, last_scan=now)
+    attention, hearing = Attention(since=now, last_scan=now), Hearing()
     known: dict[HostId, float] = {}
     while True:
         due = cloud.clock.monotonic() + SCAN_SECONDS
         await cloud.clock.sleep(SCAN_SECONDS)
         now = cloud.clock.monotonic()
         before, attention = attention, attention.scanned(now, now - due, cloud.settings.ping_interval_seconds)
+        hearing = heard_well(hearing, now, cloud)
+        cloud.slowness = hearing.slowness
         if not cloud.fleet.leads:
             attention = attention.closed(now)
             continue
         if attention.since != before.since:
             log.warning("our own loop lagged: nobody is suspect for a while", lag_seconds=now - before.last_scan)
         try:
-            known = await scan(attention, known, now, cloud)
+            known = await scan(attention, patience(cloud.settings).stretched(hearing.slowness), known, now, cloud)
         except Exception:
             log.exception("looking for silent hosts failed; it is tried again")
 
 
-async def scan(attention: Attention, known: dict[HostId, float], now: float, cloud: Cloud) -> dict[HostId, float]:
+def heard_well(before: Hearing, now: float, cloud: Cloud) -> Hearing:
+    settings = cloud.settings
+    live_seconds = patience(settings).live_seconds
+    hearing = before.listened(
+        cloud.fleet.gaps_since(now - live_seconds), settings.ping_interval_seconds, live_seconds, now
+    )
+    if hearing.slowness > 1 == before.slowness:
+        log.warning(
+            "we hear badly: all are given more time", beat_seconds=hearing.slowness * settings.ping_interval_seconds
+        )
+    return hearing
+
+
+async def scan(
+    attention: Attention, patient: Patience, known: dict[HostId, float], now: float, cloud: Cloud
+) -> dict[HostId, float]:
     """`known`: hosts found silent already, with the moment they were last heard; returns those of now."""
-    patient = patience(cloud.settings)
     heard = {last.host_id: last for last in cloud.fleet.last_heard(patient.quiet_before(now))}
     if not heard:
         return {}

@@ -44,6 +44,7 @@ class Cloud:
     journal: Journal
     me: ThisController
     loop_lag_seconds: float = 0.0  # of our own event loop, at worst of late
+    slowness: float = 1.0  # so many intervals pass between two beats as we hear them (domain.ha.suspicion.Hearing)
     is_leaving: bool = False  # prepared for a shutdown: takes no new jobs and no agents
     ca_pem: bytes | None = None  # our authority's certificate, for invitations; None where no agent enrols
     master_key: MasterKey | None = None  # opens what rows keep sealed; None: nothing is sealed

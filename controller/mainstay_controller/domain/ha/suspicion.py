@@ -1,11 +1,11 @@
 """Which hosts have been silent for too long?  One pass over the last beats; no timer per host.
 
-The promise: silence is counted only while we ourselves were listening.  After a start, or a gap in our own
-loop, every host has its full patience again.  Suspicion is a hint and starts questions; it proves nothing."""
+The promise: silence is counted only while we ourselves were listening, and by the beat at which we hear those who do come through.  After a
+start, or a gap in our own loop, every host has its full patience again.  Suspicion is a hint and starts questions; it proves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,6 +14,10 @@ from mainstay_controller.domain.ids import HostId
 LATE_SHARE = 0.25
 GAP_BEATS = 1.1
 """Without a scan, whatever it was that held it up."""
+HEARD_MIN = 32
+"""Fewer gaps may be long by themselves, and say nothing of our own ears."""
+SLOW_SHARE = 0.25
+"""Of the time that was listened to: no few hosts can make all others wait."""
 
 
 class Contact(StrEnum):
@@ -35,6 +39,17 @@ class Patience:
     lost_seconds: float
     left_seconds: float
     awaited_seconds: float
+
+    def stretched(self, slowness: float) -> Patience:
+        """Where we hear badly, an agent that dials again waits as long to be heard as one that beats."""
+        if slowness <= 1:
+            return self
+        return Patience(
+            live_seconds=self.live_seconds * slowness,
+            lost_seconds=max(self.lost_seconds, self.live_seconds) * slowness,
+            left_seconds=self.left_seconds * slowness,
+            awaited_seconds=self.awaited_seconds * slowness,
+        )
 
     def by_contact(self) -> dict[Contact, float]:
         return {
@@ -104,6 +119,36 @@ class Attention:
         """A session that broke while we were closed may have broken because of us, and its agent waits before it knocks again."""
         is_ours = last.contact is Contact.LOST and last.at < self.closed_until
         return Contact.AWAITED if is_ours else last.contact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """How well we hear.  Of very many hosts never a quarter is late by itself: where so many beats come late, they waited on our side - in a
+    machine that has other work, behind newcomers, in our own queues - and whoever has not been heard may be waiting there.
+
+    `slowness`: so many intervals passed between two beats, at worst of late; 1 where we hear well."""
+
+    slowness: float = 1.0
+    until: float = float("-inf")
+
+    def listened(self, gaps: Sequence[float], beat_seconds: float, patience_seconds: float, now: float) -> Hearing:
+        """`gaps`: between two beats of a host, of those heard last.  What was slow counts for as long as somebody may have been silent since."""
+        telling = sum(gap > beat_seconds / 2 for gap in gaps)
+        late = cadence(gaps) / beat_seconds if telling >= HEARD_MIN else 1.0
+        slowness = late if late > 1 + LATE_SHARE else 1.0
+        if slowness < self.slowness and now <= self.until:
+            return self
+        return Hearing(slowness=slowness, until=now + patience_seconds * slowness)
+
+
+def cadence(gaps: Sequence[float]) -> float:
+    """So long are the gaps in which a part of all the time was spent: beats that were held up together and come one upon the other hide nothing."""
+    left_seconds = SLOW_SHARE * sum(gaps)
+    for gap in sorted(gaps, reverse=True):
+        left_seconds -= gap
+        if left_seconds <= 0:
+            return gap
+    return 0.0
 
 
 def hosts_under_suspicion(
