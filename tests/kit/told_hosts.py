@@ -83,7 +83,6 @@ VERBS: dict[type, str] = {
     m.DetachDisk: "detach",
     m.GrowDisk: "grow",
     m.GrowVolume: "grow-volume",
-    m.ShowScreen: "screen",
 }
 
 

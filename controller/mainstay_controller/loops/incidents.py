@@ -1,6 +1,7 @@
 """Take incidents in hand, ours and those of controllers that are gone, and start released guests again in waves.
 
-A failure ends one task and not the loop: the row stays open, and the next round takes it up again."""
+Of silent hosts only so many are looked into at a time (`docket`).  A failure ends one task and not the loop: the row stays open, and the next round
+takes it up again."""
 
 from __future__ import annotations
 
@@ -13,12 +14,25 @@ from typing import TypeAlias
 
 from mainstay_controller.domain.ids import DecisionId, HostId, IncidentId
 from mainstay_controller.domain.records import Incident
+from mainstay_controller.loops.docket import Docket
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.orders.decision_record import Turn
 from mainstay_controller.operations.orders.together import together
-from mainstay_controller.operations.recovery.casebook import DECISIONS, INCIDENTS, CaseLost, case_file, take_up
+from mainstay_controller.operations.recovery.call_off import call_off_unseen
+from mainstay_controller.operations.recovery.casebook import (
+    DECISIONS,
+    INCIDENTS,
+    CaseFile,
+    CaseLost,
+    case_file,
+    is_about_a_silent_host,
+    is_investigated,
+    take_up,
+)
+from mainstay_controller.operations.recovery.investigate_guest import investigate_guest
+from mainstay_controller.operations.recovery.investigate_host import investigate_host
 from mainstay_controller.operations.recovery.plan_restarts import begin_wave
-from mainstay_controller.operations.recovery.pursue_incident import pursue
+from mainstay_controller.operations.recovery.pursue_incident import see_through
 from mainstay_controller.operations.recovery.restart_guest import Ending, order_restart, write_endings
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Store, Unreachable
 from mainstay_runtime.logs import logger
@@ -39,38 +53,61 @@ class Desk:
     """What this controller has in hand."""
 
     cloud: Cloud
+    _hands: Nursery = field(init=False)
+    _docket: Docket = field(init=False)
     _incidents: set[IncidentId] = field(default_factory=set)
     _decisions: set[DecisionId] = field(default_factory=set)
     _doors: dict[HostId, Door] = field(init=False)
     _endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
+        self._hands = Nursery(broken)
+        self._docket = Docket(self.cloud)
         self._doors = defaultdict(lambda: Door(self.cloud.settings.starts_per_host_max))
         self._endings = Endings(self.cloud)
 
     async def run(self) -> None:
         """For ever."""
-        async with Nursery(broken) as hands:
-            async with background(lambda: self._take_incidents(hands), self._endings.run):
-                await self._start_waves(hands)
+        async with self._hands, background(self._take_incidents, self._endings.run):
+            await self._start_waves()
 
-    async def _take_incidents(self, hands: Nursery) -> None:
+    async def _take_incidents(self) -> None:
         while True:
             rung = self.cloud.fleet.bells.rung(INCIDENTS)
             try:
-                for incident in await take_up(self.cloud):
-                    if incident.id not in self._incidents:
-                        self._incidents.add(incident.id)
-                        hands.adopt(self._handle(incident), f"incident {incident.id}")
+                for incident in await take_up({*self._incidents, *self._docket.waiting()}, self.cloud):
+                    if is_about_a_silent_host(incident):
+                        self._docket.join(incident)
+                    else:
+                        self._take(incident)
+                await self._call_off_the_heard()
             except LATER as error:
                 log.info("incidents are looked at again", error=str(error))
             except Exception:
                 log.exception("taking up incidents failed; it is tried again")
+            self._fill_the_seats()
             await self.cloud.fleet.bells.next(INCIDENTS, after=rung, within_seconds=ROUND_SECONDS)
+
+    async def _call_off_the_heard(self) -> None:
+        """Of those for which there is no seat."""
+        heard = self._docket.heard_again()
+        if heard:
+            self._docket.strike(await call_off_unseen(heard, self.cloud))
+
+    def _fill_the_seats(self) -> None:
+        for incident in self._docket.call_in():
+            self._take(incident)
+
+    def _take(self, incident: Incident) -> None:
+        self._incidents.add(incident.id)
+        self._hands.adopt(self._handle(incident), f"incident {incident.id}")
 
     async def _handle(self, incident: Incident) -> None:
         try:
-            await pursue(await case_file(incident, self.cloud), self.cloud)
+            case = await self._investigated(incident)
+            await see_through(case, self.cloud)
+            if is_about_a_silent_host(case.incident):
+                self._docket.join(case.incident)
         except CaseLost:
             log.info("incident changed in other hands", incident=incident.id)
         except LATER as error:
@@ -79,7 +116,21 @@ class Desk:
         finally:
             self._incidents.discard(incident.id)
 
-    async def _start_waves(self, hands: Nursery) -> None:
+    async def _investigated(self, incident: Incident) -> CaseFile:
+        """Or put aside."""
+        if not is_about_a_silent_host(incident):
+            case = await case_file(incident, self.cloud)
+            if is_investigated(incident):
+                await investigate_guest(case, self.cloud)
+            return case
+        try:
+            case = await investigate_host(incident, self.cloud, self._docket.seat_is_wanted)
+        finally:
+            self._docket.rise(incident)
+        self._fill_the_seats()
+        return case
+
+    async def _start_waves(self) -> None:
         while True:
             rung, began = self.cloud.fleet.bells.rung(DECISIONS), self.cloud.clock.monotonic()
             try:
@@ -87,7 +138,7 @@ class Desk:
                     for turn in batch:
                         self._decisions.add(turn.decision.id)
                         door = self._doors[HostId(str(turn.vm.host_id))]
-                        hands.adopt(self._restart(turn, door, door.join_the_line()), f"restart of {turn.vm.name}")
+                        self._hands.adopt(self._restart(turn, door, door.join_the_line()), f"restart of {turn.vm.name}")
             except LATER as error:
                 log.info("decisions are looked at again", error=str(error))
             except Exception:

@@ -179,7 +179,6 @@ class Store(Protocol):
     resource_limits: Repository[r.ResourceLimit]
     login_sessions: Repository[r.LoginSession]
     downloads: Repository[r.Download]
-    console_tickets: Repository[r.ConsoleTicket]
     call_windows: Repository[r.CallWindow]
     certificates: Repository[r.IssuedCertificate]
     enrolment_tokens: Repository[r.EnrolmentToken]

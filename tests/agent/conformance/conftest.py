@@ -16,9 +16,9 @@ from tests.kit.private_libvirtd import PrivateLibvirtd
 
 EVERYWHERE = frozenset({"inside", "outsider", "agent-restart", "volumes"})
 ABILITIES = {
-    "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate", "screens"},
+    "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate"},
     "libvirt-mock": EVERYWHERE,
-    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate", "screens"},
+    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate"},
 }
 MARKS = {"simulated": [], "libvirt-mock": [], "qemu": [pytest.mark.lab]}
 

@@ -20,7 +20,7 @@ from mainstay_controller.operations.beginning.first_admin import (
 )
 from mainstay_controller.operations.change_master_key import Resealed, change_master_key
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.hosts.out_of_band import place_of_power
+from mainstay_controller.operations.hosts.out_of_band import places_of_power
 from mainstay_controller.operations.journal import About
 from mainstay_controller.operations.master_key import MasterKey, WrongMasterKey
 from mainstay_controller.operations.orders.screen_passwords import fresh_screen_password
@@ -79,10 +79,9 @@ async def all_of_it(cloud: Cloud, key: MasterKey) -> list[str]:
     await refresh(cloud)
     user = await cloud.store.users.by_id(ADMIN_USER_ID)
     found = [opened(name_of_api_secret(user.id), user.secret_key or "", cloud), cloud.settings.smtp_password]
-    for name in ("h1", "h2", "h3"):
-        place = await place_of_power(HostId(name), cloud)
-        assert place is not None
-        found.append(place.password)
+    names = [HostId("h1"), HostId("h2"), HostId("h3")]
+    places = await places_of_power(names, cloud)
+    found += [places[name].password for name in names]
     vm = await cloud.store.vms.by_id("web")
     found.append(opened(name_of_screen_password(vm.id), vm.vnc_secret or "", cloud))
     return [*found, key.unseal("authority", (await cloud.store.secrets.by_id("authority")).sealed).decode()]

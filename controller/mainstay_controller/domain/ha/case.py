@@ -171,6 +171,15 @@ def guests_matter(case: Case) -> bool:
     return bool(proofs) and not speaks_for_the_host(proofs, case)
 
 
+def may_rest(case: Case) -> bool:
+    """It may be put aside while others wait to be looked into: nothing is being done to it, and it lives by its leases or nobody can tell more of it."""
+    if case.answers_awaited or case.power_off_ordered or case.poisoned_at is not None:
+        return False
+    if case.has_power and (case.power is None or case.power.state is PowerState.OFF):
+        return False
+    return all(renews(case, pool) or not case.sound(pool) for pool in case.pools)
+
+
 def speaks_for_the_host(proofs: tuple[Proof, ...], case: Case) -> bool:
     if any(isinstance(proof, PoweredOff | Rebooted) for proof in proofs):
         return True

@@ -5,6 +5,7 @@ unknown is not repeated."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mainstay_controller.domain.ids import HostId
@@ -76,10 +77,10 @@ async def configured(host_id: HostId, cloud: Cloud) -> OutOfBand:
     return known
 
 
-async def place_of_power(host_id: HostId, cloud: Cloud) -> OutOfBand | None:
-    """Its power controller, with the password as it is to be used; not to be written back."""
-    known = await cloud.store.out_of_band.get(host_id)
-    return None if known is None else _with_password(known, cloud)
+async def places_of_power(host_ids: Sequence[HostId], cloud: Cloud) -> dict[HostId, OutOfBand]:
+    """Their power controllers, with the password as it is to be used; not to be written back."""
+    found = await cloud.store.out_of_band.find(any_of("id", host_ids))
+    return {known.id: _with_password(known, cloud) for known in found}
 
 
 async def begin(host_id: HostId, action: PowerAction, asker: Asker, cloud: Cloud) -> Job:

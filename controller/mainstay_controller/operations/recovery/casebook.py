@@ -5,7 +5,7 @@ everybody who looks later sees the stopwatch; every write is compare-and-set, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,11 +18,14 @@ from mainstay_controller.domain.records import Host, Incident, Json, Vm
 from mainstay_controller.domain.states import IncidentPhase
 from mainstay_controller.operations.change_state import IncidentChange, change_incidents
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.store.port import Stale, Store, any_of, eq, ne, none_of
+from mainstay_controller.store.port import Stale, Store, Where, any_of, eq, ne, none_of
 from mainstay_runtime.clock import Clock
 
 TIMELINE_MAX = 200
 """Entries kept: the first half and the newest."""
+
+NAMED_MAX = 10_000
+"""Of the rows in hand so many are named in a question, so that they are not sent; engines bear some thirty thousand names."""
 
 INCIDENTS, DECISIONS = "incidents", "decisions"
 """Bells of the fleet: there is a new one to be taken in hand."""
@@ -113,6 +116,16 @@ class Step:
         del self.case._notes[: self.noted]
 
 
+async def advance_all(event: IncidentEvent, steps: Sequence[Step], cloud: Cloud) -> None:
+    """All or none, in a transaction of its own."""
+    if not steps:
+        return
+    async with cloud.store.transaction() as store:
+        written = await take_steps(store, event, steps)
+    for step, incident in zip(steps, written, strict=True):
+        step.is_written(incident)
+
+
 async def take_steps(store: Store, event: IncidentEvent, steps: Sequence[Step]) -> list[Incident]:
     """All or none."""
     try:
@@ -185,8 +198,14 @@ def _in_our_hands(incident: Incident, text: str, silent_seconds: float, cloud: C
 # --- whose ------------------------------------------------------------------------------------------------------------
 
 
-async def open_incidents(store: Store) -> list[Incident]:
-    return await store.incidents.find(ne("phase", IncidentPhase.CLOSED))
+async def open_incidents(store: Store, in_hand: Collection[IncidentId] = ()) -> list[Incident]:
+    """But for those in hand."""
+    return await store.incidents.find(ne("phase", IncidentPhase.CLOSED), but_for(in_hand))
+
+
+def but_for(in_hand: Collection[str]) -> Where:
+    """Whoever asks must bear to be sent some of them all the same."""
+    return none_of("id", sorted(in_hand)[:NAMED_MAX])
 
 
 async def investigations_of(store: Store, hosts: Sequence[Host]) -> set[HostId]:
@@ -202,9 +221,18 @@ async def incident_of_vm(store: Store, vm_id: VmId) -> Incident | None:
     return found[0] if found else None
 
 
-async def take_up(cloud: Cloud) -> list[Incident]:
-    """All open incidents in our hands, those of controllers that are gone included."""
-    incidents = await open_incidents(cloud.store)
+def is_investigated(incident: Incident) -> bool:
+    """It has no proof yet."""
+    return incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED)
+
+
+def is_about_a_silent_host(incident: Incident) -> bool:
+    return incident.vm_id is None and is_investigated(incident)
+
+
+async def take_up(in_hand: Collection[IncidentId], cloud: Cloud) -> list[Incident]:
+    """All other open incidents that are ours, those of controllers that are gone included."""
+    incidents = [each for each in await open_incidents(cloud.store, in_hand) if each.id not in in_hand]
     if not incidents:
         return []
     alive = lives(await cloud.store.controllers.find(), await cloud.store.now())
@@ -227,7 +255,13 @@ async def _claimed(incident: Incident, cloud: Cloud) -> Sequence[Incident]:
 
 
 async def case_file(incident: Incident, cloud: Cloud) -> CaseFile:
-    return CaseFile(incident, zeros_of([incident], await cloud.store.now(), cloud.clock)[incident.id], cloud)
+    [case] = await case_files([incident], cloud)
+    return case
+
+
+async def case_files(incidents: Sequence[Incident], cloud: Cloud) -> list[CaseFile]:
+    zeros = zeros_of(incidents, await cloud.store.now(), cloud.clock)
+    return [CaseFile(incident, zeros[incident.id], cloud) for incident in incidents]
 
 
 def zeros_of(incidents: Iterable[Incident], now: datetime, clock: Clock) -> dict[IncidentId, float]:

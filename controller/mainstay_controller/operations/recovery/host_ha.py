@@ -49,8 +49,8 @@ def is_on(place: Host | Cluster | Zone) -> bool:
     return place.details.get(HA_SWITCH) != "false"
 
 
-async def may_act_on(host: Host, cluster: Cluster, store: Store) -> bool:
-    return host_ha(host, cluster, await store.zones.by_id(host.zone_id)).enabled
+def may_act_on(host: Host, cluster: Cluster, zone: Zone) -> bool:
+    return host_ha(host, cluster, zone).enabled
 
 
 async def configure(host: Host, provider: str, cloud: Cloud, about: About) -> Host:

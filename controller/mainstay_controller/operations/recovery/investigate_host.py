@@ -1,12 +1,12 @@
 """Handle the case of a silent host until it is proven dead, or has come back.
 
 A loop of three steps: gather what is known, assess it (domain.ha.case), perform what that asks for.  It may be broken off at any point:
-the next controller begins from the rows and asks everybody anew."""
+whoever is next, here or at another controller, begins from the rows and asks everybody anew."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,22 +25,31 @@ from mainstay_controller.domain.ha.case import (
     evidence_in,
     generations_read,
     guests_matter,
+    may_rest,
 )
 from mainstay_controller.domain.ha.proof import PoweredOff, Proof, Victim, proofs_for
 from mainstay_controller.domain.ha.settling import Settled
 from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.lifecycle.incident import IncidentEvent
-from mainstay_controller.domain.records import Host, Json, Vm
+from mainstay_controller.domain.records import Cluster, Host, Incident, Json, OutOfBand, Vm
 from mainstay_controller.domain.states import HostState, IncidentPhase
 from mainstay_controller.fleet.outcome import Done, in_words
 from mainstay_controller.fleet.power.port import PowerAction
-from mainstay_controller.operations.change_state import HostChange, change_host, change_hosts
+from mainstay_controller.operations.change_state import HostChange, change_hosts
 from mainstay_controller.operations.cloud import Cloud
-from mainstay_controller.operations.hosts.out_of_band import place_of_power
+from mainstay_controller.operations.hosts.out_of_band import places_of_power
 from mainstay_controller.operations.journal import AlertType, Level, Trouble, about_host, place_of
 from mainstay_controller.operations.orders.settle import settle_all
-from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile, take_steps
+from mainstay_controller.operations.recovery.call_off import Return, call_off
+from mainstay_controller.operations.recovery.casebook import (
+    DECISIONS,
+    CaseFile,
+    advance_all,
+    case_files,
+    is_investigated,
+    take_steps,
+)
 from mainstay_controller.operations.recovery.host_ha import may_act_on
 from mainstay_controller.operations.recovery.inquiry import Inquiry
 from mainstay_controller.operations.recovery.release_guests import (
@@ -61,9 +70,10 @@ GAP_SECONDS = 3.0
 """Between two looks: then it was us who did not listen."""
 ORDER_AGAIN_SECONDS = 5.0
 """Before an order to fence that did not help is given again."""
+TURN_SECONDS, LONG_TURN_SECONDS = 3.0, 60.0
+"""Of a case while others wait: the long one suffices for a host that lies dead."""
 TOGETHER_MAX = 20
 """So many hosts are declared dead in one transaction: with a thousand guests or so, for which the loop can bear to be busy."""
-SUSPECT = frozenset({HostState.ALERT})
 Evidence = tuple[dict[str, Json], ...]
 
 log = logger(__name__)
@@ -81,24 +91,31 @@ class Investigation:
     cloud: Cloud
     last_heard_at: float
     generations: dict[PoolId, int]
+    seat_is_wanted: Callable[[], bool]
     may_be_fenced: bool = True
     poisoned_at: float | None = None
     power_off_ordered: bool = False
+    may_rest: bool = False
     _deeds: Nursery = field(init=False)
     _listening_since: float = float("-inf")
     _looked_at: float = float("inf")
     told_reasons: tuple[str, ...] = ()
 
     async def run(self) -> None:
-        """Until the incident is past its investigation."""
+        """Until the incident is past its investigation, or is put aside."""
+        began = self.cloud.clock.monotonic()
         async with Nursery(self._deed_failed) as self._deeds, background(self.inquiry.run):
-            while self.case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
+            while is_investigated(self.case.incident) and not self._is_put_aside(began):
                 words = self.cloud.fleet.words_about(self.host.id)
                 try:
                     await self._look()
                 except Stale:
                     log.info("rows changed while a case was assessed", incident=self.case.id)
                 await self.cloud.fleet.next_word_about(self.host.id, after=words, within_seconds=LOOK_AGAIN_SECONDS)
+
+    def _is_put_aside(self, began: float) -> bool:
+        turn_seconds = TURN_SECONDS if self.may_rest else LONG_TURN_SECONDS
+        return self.seat_is_wanted() and self.cloud.clock.monotonic() - began > turn_seconds
 
     async def _look(self) -> None:
         self.host = await self.cloud.rounds.host(self.host.id)
@@ -108,38 +125,18 @@ class Investigation:
             if awaited:
                 self._tell_why_it_waits(awaited)
                 await self.case.write()
-        elif self.host.removed is not None or self.host.state not in SUSPECT:
-            await self._close_as_returned()
-        elif self._is_heard_again():
-            await self._take_back()
+        elif self.host.removed is not None or self.host.state is not HostState.ALERT or self._is_heard_again():
+            await self.cloud.gathered(call_off).ask(Return(case=self.case, host=self.host))
         elif not self.cloud.fleet.is_at_the_gate(self.host.id):
             known = await self._gather()
+            self.may_rest = may_rest(known)
             for action in assess(known):
                 await self._perform(action, known)
             await self.case.write()
 
-    # --- it came back ---------------------------------------------------------------------------------------------
-
     def _is_heard_again(self) -> bool:
         heard_at = self.cloud.fleet.heard_at(self.host.id)
         return self.cloud.fleet.is_connected(self.host.id) and heard_at is not None and heard_at > self.last_heard_at
-
-    async def _take_back(self) -> None:
-        """In the same session: nothing was missed but time."""
-        async with self.cloud.store.transaction() as store:
-            await change_host(store, self.host, HostEvent.PING, await store.now(), "it beats again")
-            await self._all_clear(store, "it beats again: a false alarm")
-
-    async def _close_as_returned(self) -> None:
-        """By a new session (or removed): whoever let it in reconciles its guests."""
-        async with self.cloud.store.transaction() as store:
-            await self._all_clear(store, f"the host is {self.host.state} again before there was proof")
-
-    async def _all_clear(self, store: Store, why: str) -> None:
-        """Guests released before it came back are still to be seen through."""
-        await self.cloud.journal.resolve(store, alert_key(self.host))
-        released = await store.decisions.count(eq("incident_id", self.case.id))
-        await self.case.advance(IncidentEvent.PROVEN if released else IncidentEvent.FALSE_ALARM, why, store)
 
     # --- what is known --------------------------------------------------------------------------------------------
 
@@ -289,23 +286,64 @@ class Investigation:
             self.case.note("waiting: " + "; ".join(reasons))
 
 
-async def investigate_host(case: CaseFile, cloud: Cloud) -> None:
-    host = await cloud.store.hosts.by_id(str(case.incident.host_id))
-    cluster = await cloud.store.clusters.by_id(host.cluster_id)
-    if case.incident.phase is IncidentPhase.SUSPECTED:
-        await case.advance(IncidentEvent.INVESTIGATE, "asking its neighbours and its power controller")
-    power = await place_of_power(host.id, cloud)
-    investigation = Investigation(
-        case=case,
-        host=host,
-        policy=FencePolicy(cluster.fence_policy),
-        may_be_fenced=await may_act_on(host, cluster, cloud.store),
-        inquiry=Inquiry(host, case.id, cloud, power=power if power is not None and power.enabled else None),
-        cloud=cloud,
-        last_heard_at=last_contact(host, cloud),
-        generations=cloud.fleet.generations_told(host.id, case.incident.host_boot_id),
-    )
+async def investigate_host(incident: Incident, cloud: Cloud, seat_is_wanted: Callable[[], bool]) -> CaseFile:
+    """Ends when the incident is past its investigation, or when others wait for so long a time that it is put aside.  Raises CaseLost."""
+    investigation = await cloud.gathered(begin_all).ask((incident, seat_is_wanted))
     await investigation.run()
+    return investigation.case
+
+
+async def begin_all(begun: Sequence[tuple[Incident, Callable[[], bool]]], cloud: Cloud) -> list[Investigation]:
+    """Those that begin in the same moment."""
+    cases = await case_files([incident for incident, _ in begun], cloud)
+    fresh = [case for case in cases if case.incident.phase is IncidentPhase.SUSPECTED]
+    asking = "asking its neighbours and its power controller"
+    await advance_all(
+        IncidentEvent.INVESTIGATE, [case.step(IncidentEvent.INVESTIGATE, asking) for case in fresh], cloud
+    )
+    grounds = await grounds_of([HostId(str(case.incident.host_id)) for case in cases], cloud)
+    return [
+        Investigation(
+            case=case,
+            host=ground.host,
+            policy=FencePolicy(ground.cluster.fence_policy),
+            may_be_fenced=ground.may_be_fenced,
+            inquiry=Inquiry(ground.host, case.id, cloud, power=ground.power),
+            cloud=cloud,
+            last_heard_at=last_contact(ground.host, cloud),
+            generations=cloud.fleet.generations_told(ground.host.id, case.incident.host_boot_id),
+            seat_is_wanted=seat_is_wanted,
+        )
+        for case, ground, (_, seat_is_wanted) in zip(cases, grounds, begun, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What of a host is asked once.  `power`: how its power controller is asked, if it has one that is in use."""
+
+    host: Host
+    cluster: Cluster
+    may_be_fenced: bool
+    power: OutOfBand | None
+
+
+async def grounds_of(host_ids: Sequence[HostId], cloud: Cloud) -> list[Ground]:
+    store = cloud.store
+    hosts = {each.id: each for each in await store.hosts.find(any_of("id", host_ids))}
+    of_hosts = sorted({each.cluster_id for each in hosts.values()}), sorted({each.zone_id for each in hosts.values()})
+    clusters = {each.id: each for each in await store.clusters.find(any_of("id", of_hosts[0]))}
+    zones = {each.id: each for each in await store.zones.find(any_of("id", of_hosts[1]))}
+    power = {each.id: each for each in (await places_of_power(host_ids, cloud)).values() if each.enabled}
+    return [
+        Ground(
+            host=host,
+            cluster=clusters[host.cluster_id],
+            may_be_fenced=may_act_on(host, clusters[host.cluster_id], zones[host.zone_id]),
+            power=power.get(host.id),
+        )
+        for host in (hosts[host_id] for host_id in host_ids)
+    ]
 
 
 def last_contact(host: Host, cloud: Cloud) -> float:

@@ -35,15 +35,13 @@ from mainstay_controller.operations.orders.decision_record import (
 )
 from mainstay_controller.operations.orders.start_orders import Belongings, raising
 from mainstay_controller.operations.orders.together import together
-from mainstay_controller.operations.recovery.casebook import zeros_of
+from mainstay_controller.operations.recovery.casebook import but_for, zeros_of
 from mainstay_controller.operations.recovery.release_guests import RESTART
-from mainstay_controller.store.port import LIVE, Store, any_of, eq, none_of
+from mainstay_controller.store.port import LIVE, Store, any_of, eq
 
 SYSTEM_VM_PRIORITY = 1_000_000
 QUIET_LOOKS, QUIET_LOOK_PAUSE = 8, timedelta(seconds=0.5)
 """A host that comes back is let in, and has its leases, within a few seconds."""
-NAMED_MAX = 10_000
-"""Of the decisions in hand so many are named in the question, so that their rows are not sent; engines bear some thirty thousand names."""
 
 
 async def begin_wave(cloud: Cloud, in_hand: Collection[DecisionId]) -> AsyncIterator[list[Turn]]:
@@ -63,7 +61,7 @@ async def turns_due(cloud: Cloud, in_hand: Collection[DecisionId]) -> list[Turn]
     store = cloud.store
     now = await store.now()
     waiting = (any_of("outcome", OPEN), eq("decision", RESTART))
-    decisions = await store.decisions.find(*waiting, none_of("id", sorted(in_hand)[:NAMED_MAX]))
+    decisions = await store.decisions.find(*waiting, but_for(in_hand))
     due = [each for each in decisions if each.id not in in_hand and (each.retry_at is None or each.retry_at <= now)]
     if not due:
         return []

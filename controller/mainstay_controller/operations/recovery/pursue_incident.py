@@ -1,4 +1,4 @@
-"""See one incident through, from where its row says it is to its end."""
+"""See an incident through, once it is past its investigation, to its end."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from mainstay_controller.domain.records import Decision, Incident, Json, Vm
 from mainstay_controller.domain.states import DecisionOutcome, HostState, IncidentPhase, VmState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.recovery.casebook import DECISIONS, CaseFile
-from mainstay_controller.operations.recovery.investigate_guest import investigate_guest
-from mainstay_controller.operations.recovery.investigate_host import investigate_host
 from mainstay_controller.operations.recovery.release_guests import RESTART, WAIT
 from mainstay_controller.store.port import Stale, any_of, eq, ne
 
 LOOK_AGAIN_SECONDS = 1.0
 
 
-async def pursue(case: CaseFile, cloud: Cloud) -> None:
+async def see_through(case: CaseFile, cloud: Cloud) -> None:
     """Ends when the incident is closed.  Raises CaseLost when it is in other hands."""
-    if case.incident.phase not in (IncidentPhase.RECOVERING, IncidentPhase.CLOSED):
-        await (investigate_guest if case.incident.vm_id else investigate_host)(case, cloud)
     while case.incident.phase is IncidentPhase.RECOVERING:
         if await cloud.gathered(count_open).ask(case.id) == 0:
             ended = await cloud.store.decisions.count_by("outcome", eq("incident_id", case.id))
