@@ -241,6 +241,25 @@ class HotPlugs(Protocol):
     async def grow_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome: ...
 
 
+class Screen(Protocol):
+    """What a guest's screen and its viewer say to each other: RFB, of which no password is asked."""
+
+    async def read(self) -> bytes:
+        """What came next; nothing: the screen is gone."""
+
+    async def write(self, data: bytes) -> None:
+        """Returns when there is room for more.  Raises Unavailable once the screen is gone."""
+
+    async def close(self) -> None: ...
+
+
+class HasScreens(Protocol):
+    """Optional: lets somebody look at a guest that runs, without an open port."""
+
+    async def open_screen(self, host_id: str, vm_id: str, deadline_seconds: float) -> Screen | Outcome:
+        """It ends with the guest's process here, so also when the guest has moved."""
+
+
 class HasStats(Protocol):
     """Optional: figures, never in the HA path."""
 

@@ -19,13 +19,13 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from mainstay_proto import enrolment, messages, peers
+from mainstay_proto import enrolment, messages, peers, screens
 from mainstay_proto.agent.v1 import agent_pb2
 from mainstay_proto.messages import Heartbeat, PoolLease, UnknownMessage
 
 T = TypeVar("T")
 
-_DATACLASSES = {**vars(messages), **vars(enrolment), **vars(peers)}
+_DATACLASSES = {**vars(messages), **vars(enrolment), **vars(peers), **vars(screens)}
 
 
 class Malformed(ValueError):
@@ -271,3 +271,4 @@ mounts: Wire[messages.Mounts] = Wire(_SCHEMAS["Mounts"])
 oriented: Wire[peers.Oriented] = Wire(_SCHEMAS["Oriented"])
 pictures_wanted: Wire[peers.PicturesWanted] = Wire(_SCHEMAS["PicturesWanted"])
 pictures: Wire[peers.Pictures] = Wire(_SCHEMAS["Pictures"])
+screen_piece: Wire[screens.ScreenPiece] = Wire(_SCHEMAS["ScreenPiece"])

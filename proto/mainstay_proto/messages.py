@@ -628,6 +628,16 @@ class GrantHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShowScreen:
+    """Dial the controller at `address`, say `word`, and carry what the guest's screen and its viewer say until either ends (screens.ScreenPiece)."""
+
+    vm_id: str
+    epoch: int
+    word: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownMessage:
     """A kind from a newer peer; ignored after one log line."""
 
@@ -658,6 +668,7 @@ Order = (
     | GrowVolume
     | CheckPool
     | GrantHold
+    | ShowScreen
     | UnknownMessage  # from a newer controller: refused "unknown-order"
 )
 

@@ -100,7 +100,7 @@ async def controller(directory: Path, port: int, agents: int, questions: Connect
     enrolment = Enrolment(authority, book, Admission(CLOCK))
     admission = Admission(CLOCK, pace=Pace.fixed(1e6), burst=agents)
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=admission, clock=CLOCK)
-    doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
+    doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions, book=book)
     async with serving(doors, host="127.0.0.1", port=port):
         await answer_questions(questions, lambda: fleet.beats)
 

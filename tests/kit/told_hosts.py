@@ -83,6 +83,7 @@ VERBS: dict[type, str] = {
     m.DetachDisk: "detach",
     m.GrowDisk: "grow",
     m.GrowVolume: "grow-volume",
+    m.ShowScreen: "screen",
 }
 
 

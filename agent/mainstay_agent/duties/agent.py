@@ -18,7 +18,7 @@ from mainstay_agent.duties.answers import Answer
 from mainstay_agent.duties.book import Book, PoolOrders
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_agent.duties.commands import Commands
-from mainstay_agent.duties.ports import DutySettings, Hypervisor, Memory, Pinger, Uplink
+from mainstay_agent.duties.ports import DutySettings, Hypervisor, Memory, Pinger, ScreenLines, Uplink
 from mainstay_agent.duties.session import Session
 from mainstay_agent.lease.area import LeaseArea
 from mainstay_proto.messages import Command, Hello, HostFacts, Mounts, ReportRequest, Welcome
@@ -45,6 +45,7 @@ class Surroundings:
     uplink: Uplink
     pinger: Pinger
     clock: Clock
+    screen_lines: ScreenLines | None = None  # None: screens are not shown
 
 
 class Agent:
@@ -114,6 +115,7 @@ class Agent:
             clock=self._around.clock,
             settings=self._settings,
             tasks=self._tasks,
+            screen_lines=self._around.screen_lines,
         )
 
     def _loops(self) -> list[Work]:

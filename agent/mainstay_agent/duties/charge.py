@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from mainstay_agent.duties.book import MAYBE_RUNNING, Book, PoolOrders, Wanted
-from mainstay_agent.duties.ports import DutySettings, Hypervisor, Pinger, Uplink
+from mainstay_agent.duties.ports import DutySettings, Hypervisor, Pinger, ScreenLines, Uplink
 from mainstay_agent.duties.view import Changes, View
 from mainstay_agent.lease.area import LeaseArea
 from mainstay_proto.messages import (
@@ -52,6 +52,7 @@ class Charge:
         clock: Clock,
         settings: DutySettings,
         tasks: Nursery,
+        screen_lines: ScreenLines | None = None,
     ) -> None:
         self.facts = facts
         self.host_id = facts.host_id
@@ -64,6 +65,8 @@ class Charge:
         self.clock = clock
         self.settings = settings
         self.tasks = tasks
+        self.screen_lines = screen_lines
+        self.screens_shown = 0
         self.view = View(self._stop_was_ordered, _believed(book))
         self.hypervisor_responds = True
         self.pools_in_force: PoolOrders | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from mainstay_agent.driver import DONE, Outcome, refused, unknown
-from mainstay_agent.duties import device_orders, guest_orders, migrating, observing
+from mainstay_agent.duties import device_orders, guest_orders, migrating, observing, screens
 from mainstay_agent.duties.answers import NOT_SUPPORTED, Answer, Deadline
 from mainstay_agent.duties.charge import AREA_SILENT, Charge
 from mainstay_proto.messages import (
@@ -33,6 +33,7 @@ from mainstay_proto.messages import (
     RebootGuest,
     RemoveVolume,
     ResumeGuest,
+    ShowScreen,
     StartGuest,
     StopGuest,
     UnknownMessage,
@@ -43,7 +44,7 @@ from mainstay_runtime.logs import logger
 log = logger(__name__)
 
 StorageOrder = PrepareVolume | RemoveVolume | GrowVolume | CheckPool
-ASKED_ANEW = (QueryGuests, ProbeHost, CheckPool, WatchHost)  # an old answer would be wrong
+ASKED_ANEW = (QueryGuests, ProbeHost, CheckPool, WatchHost, ShowScreen)  # an old answer would be wrong
 
 
 class Commands:
@@ -128,6 +129,8 @@ class Commands:
                 return DONE
             case PrepareVolume() | RemoveVolume() | GrowVolume() | CheckPool():
                 return await self._about_storage(order, deadline)
+            case ShowScreen():
+                return await screens.show_screen(charge, order, deadline)
             case UnknownMessage(kind=kind):
                 return refused("unknown-order", kind)
             case never:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstay_agent.driver import Driver, HasStats, HasVolumes, HotPlugs, Migrates
+from mainstay_agent.driver import Driver, HasScreens, HasStats, HasVolumes, HotPlugs, Migrates
 from mainstay_proto.messages import Up
+from mainstay_proto.screens import ScreenPiece
+from mainstay_runtime.session import Transport
 
 
 class Uplink(Protocol):
     def send(self, up: Up) -> None:
         """Never waits.  With no controller in reach CommandResults and GuestEvents are kept for the next session, the rest is dropped."""
+
+
+ScreenLines = Transport[ScreenPiece, ScreenPiece]
+"""To any controller, by its address."""
 
 
 class Memory(Protocol):
@@ -37,6 +43,7 @@ class Hypervisor:
     volumes: HasVolumes | None = None
     devices: HotPlugs | None = None
     stats: HasStats | None = None
+    screens: HasScreens | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from mainstay_agent.duties.ports import Hypervisor
 from mainstay_agent.host.ping import IcmpPinger
 from mainstay_agent.host.state_file import StateFile
 from mainstay_agent.lease.client import SocketLeaseArea
-from mainstay_agent.link.over_grpc import over_grpc
+from mainstay_agent.link.over_grpc import over_grpc, screens_over_grpc
 from mainstay_agent.main.service import Service, Time, admitted
 from mainstay_agent.main.settings import AgentSettings
 from mainstay_runtime.enrolment import Credentials
@@ -28,12 +28,15 @@ async def serve(settings: AgentSettings, time: Time, stop: asyncio.Event) -> Non
     driver = LibvirtDriver(libvirt_settings(settings, agent_id), time.clock)
     service = Service(
         agent_id=agent_id,
-        hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
+        hypervisor=Hypervisor(
+            driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver, screens=driver
+        ),
         area_of=lambda _facts: SocketLeaseArea(settings.leased_socket, time.clock),
         memory_of=lambda _facts: StateFile(settings.run_dir / "agent.state"),
         hosts_memory=StateFile(settings.run_dir / "agent.hosts"),
         pinger=IcmpPinger(),
         transport=over_grpc(credentials),
+        screen_lines=screens_over_grpc(credentials),
         credentials=credentials,
         controllers=settings.controllers,
         time=time,
@@ -54,7 +57,7 @@ def libvirt_settings(settings: AgentSettings, host_id: str) -> LibvirtSettings:
         state_dir=str(settings.run_dir / "guests"),
         domain_type=DomainType(settings.domain_type),
         emulator=settings.emulator or None,
-        vnc_listen=settings.vnc_listen or settings.ip,
+        vnc_listen=settings.vnc_listen,
         console_dir=str(settings.console_dir),
         drives_dir=str(settings.drives_dir),
         migration_url=settings.migration_url or None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from mainstay_agent.duties.agent import Agent, Surroundings
-from mainstay_agent.duties.ports import Hypervisor, Memory, Pinger
+from mainstay_agent.duties.ports import Hypervisor, Memory, Pinger, ScreenLines
 from mainstay_agent.lease.area import LeaseArea
 from mainstay_agent.link.link import Link
 from mainstay_proto.messages import Down, HostFacts, Up
@@ -70,6 +70,7 @@ class Service:
         credentials: Credentials,
         controllers: tuple[str, ...],
         time: Time,
+        screen_lines: ScreenLines | None = None,
     ) -> None:
         uplink = Uplink()
         self._agent = Agent(
@@ -83,6 +84,7 @@ class Service:
                 uplink=uplink,
                 pinger=pinger,
                 clock=time.clock,
+                screen_lines=screen_lines,
             ),
         )
         self._link = uplink.link = Link(

@@ -31,7 +31,7 @@ class AgentSettings:
     boot_id: str = ""  # for hosts that share a kernel
     domain_type: str = "auto"  # auto | kvm | qemu
     emulator: str = ""
-    vnc_listen: str = ""  # empty: `ip`
+    vnc_listen: str = ""  # empty: nowhere; screens are shown through the controllers
     migration_url: str = ""
     console_dir: Path = Path("/var/log/libvirt/qemu")
     drives_dir: Path = Path("/run/mainstay-drives")  # of config drives; a tmpfs, and the same on all hosts

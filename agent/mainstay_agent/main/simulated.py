@@ -20,7 +20,7 @@ from mainstay_agent.drivers.simulated.redfish import RedfishService
 from mainstay_agent.drivers.simulated.world import SimulatedWorld
 from mainstay_agent.duties.ports import Hypervisor
 from mainstay_agent.lease.local import LocalLeaseArea
-from mainstay_agent.link.over_grpc import over_grpc
+from mainstay_agent.link.over_grpc import over_grpc, screens_over_grpc
 from mainstay_agent.main.service import Service, Time, admitted
 from mainstay_agent.main.settings import AgentSettings
 from mainstay_runtime.enrolment import Credentials
@@ -102,12 +102,15 @@ class Machine:
         area = LocalLeaseArea(lease_ports(self._world, self._host, self._lease_memory), self._time.clock)
         return Service(
             agent_id=self._host.host_id,
-            hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
+            hypervisor=Hypervisor(
+                driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver, screens=driver
+            ),
             area_of=lambda _facts: area,
             memory_of=lambda _facts: Forgetful(),
             hosts_memory=Forgetful(),
             pinger=CablePinger(self._world, self._host),
             transport=CableTransport(over_grpc(self._credentials), self._host, self._lines),
+            screen_lines=CableTransport(screens_over_grpc(self._credentials), self._host, self._lines),
             credentials=self._credentials,
             controllers=self._settings.controllers,
             time=self._time,

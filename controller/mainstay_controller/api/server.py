@@ -1,16 +1,18 @@
-"""HTTP on 8080: `/client/api` for clients, `/client/download` for what they fetch and `/api/v1/openapi.json` for their makers; `/healthz` and `/readyz` for
-supervisors, `/metrics` for Prometheus.
+"""HTTP on 8080: `/client/api` for clients, `/client/download` for what they fetch, `/client/console` for screens, and `/api/v1/openapi.json`
+for their makers; `/healthz` and `/readyz` for supervisors, `/metrics` for Prometheus.
 
 Limits: a body of 1 MiB, a request line and headers as aiohttp bounds them; everything else is decided in `dispatch`."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 
+from mainstay_controller.api import console_door
 from mainstay_controller.api.dispatch import Dispatcher
 from mainstay_controller.api.metrics import Metrics
 from mainstay_controller.api.openapi import document
@@ -34,8 +36,9 @@ AS_A_FILE = {"Content-Type": "application/octet-stream", "Content-Disposition": 
 class ApiServer:
     """The HTTP routes, over a dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, metrics: CollectorRegistry) -> None:
+    def __init__(self, dispatcher: Dispatcher, metrics: CollectorRegistry, novnc: Path = console_door.NOVNC) -> None:
         self._dispatcher = dispatcher
+        self._consoles = console_door.ConsoleDoor(dispatcher.cloud, novnc)
         self._metrics = Metrics(dispatcher.cloud, metrics)
         self._answers = Counter(
             "mainstay_api_requests", "API requests answered", ["command", "status"], registry=metrics
@@ -51,6 +54,7 @@ class ApiServer:
         app.router.add_route("GET", "/client/api/{command}", self._client_api)
         app.router.add_route("POST", "/client/api/{command}", self._client_api)
         app.router.add_get(f"{downloads.ROUTE}/{{token}}/{{name}}", self._download)
+        app.add_subapp(console_door.ROUTE, self._consoles.application())
         app.router.add_get("/api/v1/openapi.json", self._openapi)
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)

@@ -52,17 +52,20 @@ def lives(controllers: Iterable[Controller], now: datetime) -> Lives:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """Who works on what: other controllers by their rows, this one by what it has in hand."""
+    """Who works on what: other controllers by their rows, this one by what it has in hand.
+
+    A hand may not have noticed yet that the row went to another controller, who died; as long as it is busy nobody else takes the job up here: two hands at
+    one job undo each other's steps."""
 
     alive: Lives
     me: ControllerId
     in_hand: Container[JobId]
 
     def work_on(self, job: Job) -> bool:
-        if job.owner_id is None:
+        if job.id in self.in_hand:
+            return True
+        if job.owner_id is None or job.owner_id == self.me:
             return False
-        if job.owner_id == self.me:
-            return job.id in self.in_hand
         return self.alive.get(job.owner_id) == job.owner_epoch
 
 

@@ -918,6 +918,20 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleTicket:
+    """Opens the screen of a guest, once and soon.  `id` is the hash of its secret word, `extra_sha256` of the one that the user added."""
+
+    id: str
+    vm_id: VmId
+    user_id: UserId
+    created: datetime
+    expires: datetime
+    version: int = 1
+    extra_sha256: str = ""
+    used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallWindow:
     """Calls counted in a window that began with the first of them.  `id` says whose."""
 

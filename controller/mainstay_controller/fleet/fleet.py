@@ -26,6 +26,7 @@ from mainstay_controller.fleet.news import GuestNote, Inbox
 from mainstay_controller.fleet.outcome import Done, Outcome
 from mainstay_controller.fleet.power.port import PowerAction, PowerControllers, PowerSaid
 from mainstay_controller.fleet.presence import Presence, Presences
+from mainstay_controller.fleet.screens import ScreenLines
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
 from mainstay_controller.fleet.translate import arrival, guest_seen, lease_timing
@@ -64,6 +65,7 @@ class Fleet(Verbs):
     ) -> None:
         super().__init__()
         self.inbox = Inbox()
+        self.screens = ScreenLines()
         self.power = power or PowerControllers({})
         self.controllers: tuple[str, ...] = ()  # host:port of all controllers, told to agents in Welcome
         self._controller_id = controller_id

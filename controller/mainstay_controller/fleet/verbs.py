@@ -139,6 +139,13 @@ class Verbs(ABC):
         order = m.GrowDisk(vm_id=vm.id, epoch=vm.epoch, disk=disk_of(volume, mount_path, None))
         return await self._order(host_id, order, command_id, deadline_seconds)
 
+    async def show_screen(
+        self, host_id: HostId, vm: Vm, word: str, address: str, *, command_id: str, deadline_seconds: float
+    ) -> Outcome:
+        """Done: the host has dialled the controller at `address`, and begun with `word` (fleet.screens)."""
+        order = m.ShowScreen(vm_id=vm.id, epoch=vm.epoch, word=word, address=address)
+        return await self._order(host_id, order, command_id, deadline_seconds)
+
     async def forget_guest(
         self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
     ) -> Outcome:

@@ -10,6 +10,7 @@ from mainstay_controller.operations.storage.downloads import sweep_downloads
 from mainstay_controller.operations.tenancy.sign_in import sweep_sessions
 from mainstay_controller.operations.throttle import sweep_windows
 from mainstay_controller.operations.tune import refresh
+from mainstay_controller.operations.vms.show_console import sweep_tickets
 from mainstay_controller.store.port import OutcomeUnknown, Unreachable
 from mainstay_runtime.logs import logger
 
@@ -34,6 +35,7 @@ async def keep_up(cloud: Cloud) -> None:
                 await sweep_sessions(cloud)
                 await sweep_windows(cloud)
                 await sweep_downloads(cloud)
+                await sweep_tickets(cloud)
             if turn % REFRESHES_PER_CLOSING == 0:
                 await close_alerts(cloud)
             if cloud.clock.monotonic() >= purge_at:

@@ -91,7 +91,12 @@ def doors(cloud: Cloud, authority: Authority, book: EnrolmentBook) -> Doors:
         sink=cloud.fleet, book=book, enrolment=enrolment, admission=Admission(cloud.clock), clock=cloud.clock
     )
     return Doors(
-        controller_id=cloud.me.id, authority=authority, enrolment=enrolment, sessions=sessions, fleet=cloud.fleet
+        controller_id=cloud.me.id,
+        authority=authority,
+        enrolment=enrolment,
+        sessions=sessions,
+        book=book,
+        fleet=cloud.fleet,
     )
 
 

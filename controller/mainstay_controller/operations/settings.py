@@ -430,6 +430,27 @@ class Settings:
             told="Where clients reach the API, for addresses we tell them, as behind a proxy; empty: where the client came to.",
         ),
     ] = ""
+    console_sessions_max: Annotated[
+        int,
+        Tunable(
+            name="consoleproxy.session.max",
+            group=VMS,
+            low=0,
+            high=1000,
+            told="How many consoles one controller shows at a time.",
+        ),
+    ] = 50
+    console_idle_milliseconds: Annotated[
+        int,
+        Tunable(
+            name="consoleproxy.session.timeout",
+            group=VMS,
+            unit="ms",
+            low=1000,
+            high=86_400_000,
+            told="A console from whose viewer nothing was heard for so long is closed.",
+        ),
+    ] = 300_000
     download_seconds: Annotated[
         float,
         Tunable(

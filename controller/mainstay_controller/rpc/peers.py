@@ -13,13 +13,12 @@ import grpc.aio
 
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.rpc.authority import Authority
+from mainstay_controller.rpc.streams import peer_of
 from mainstay_proto import codec
 from mainstay_proto.codec import Wire
 from mainstay_proto.messages import Command, CommandResult, Mounts
 from mainstay_proto.peers import Oriented, Pictures, PicturesWanted
-from mainstay_runtime import identity
 from mainstay_runtime.channel import Line
-from mainstay_runtime.errors import Denied
 from mainstay_runtime.identity import Role
 
 Question = TypeVar("Question")
@@ -78,11 +77,7 @@ def _for_controllers(
     answer: Callable[[Question], Awaitable[Answer]], question: Wire[Question], reply: Wire[Answer]
 ) -> grpc.RpcMethodHandler[Question, Answer]:
     async def handle(untrusted: Question, context: grpc.aio.ServicerContext[Question, Answer]) -> Answer:
-        (certificate_pem,) = context.auth_context()["x509_pem_cert"]
-        try:
-            role = identity.named_by(identity.load_certificate(certificate_pem)).role
-        except Denied as error:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        role = (await peer_of(context)).role
         if role is not Role.CONTROLLER:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, f"a {role} gives no orders")
         return await answer(untrusted)

@@ -17,25 +17,23 @@ from typing import TypeVar
 import grpc
 import grpc.aio
 
+from mainstay_controller.fleet.enrolment import EnrolmentBook
 from mainstay_controller.fleet.fleet import Fleet
 from mainstay_controller.rpc.authority import Authority
 from mainstay_controller.rpc.enrolment import Enrolment
 from mainstay_controller.rpc.peers import peer_service
+from mainstay_controller.rpc.screens import screen_service
 from mainstay_controller.rpc.sessions import Sessions
+from mainstay_controller.rpc.streams import ServerStream, peer_of
 from mainstay_proto import codec
 from mainstay_proto.codec import Wire
 from mainstay_proto.messages import Down, Up
-from mainstay_runtime import identity
-from mainstay_runtime.channel import failures_told
-from mainstay_runtime.errors import Denied, Unavailable
 from mainstay_runtime.identity import Role
 from mainstay_runtime.tasks import all_of, background
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 Context = grpc.aio.ServicerContext[Up, Down]
-
-END: object = vars(grpc.aio)["EOF"]  # which its types do not know
 
 STOP_GRACE_SECONDS = 2.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # a Hello for all the hosts of a large vCenter
@@ -64,6 +62,7 @@ class Doors:
     authority: Authority
     enrolment: Enrolment
     sessions: Sessions
+    book: EnrolmentBook
     fleet: Fleet | None = None  # None: no other controller may give it orders
 
 
@@ -75,7 +74,7 @@ async def serving(doors: Doors, *, host: str, port: int) -> AsyncIterator[None]:
     known, anybody = grpc.ssl_server_credentials([pair], own.ca_pem, True), grpc.ssl_server_credentials([pair])
     services = [_session_service(doors.sessions)]
     if doors.fleet is not None:
-        services.append(peer_service(doors.fleet))
+        services += [peer_service(doors.fleet), screen_service(doors.fleet.screens, doors.book)]
     claim(host, port, port + 1)
     sessions = [_acceptor(services, f"{host}:{port}", known) for _ in range(ACCEPTORS)]
     enrolment = _acceptor([_enrolment_service(doors.enrolment)], f"{host}:{port + 1}", anybody)
@@ -105,12 +104,7 @@ def _acceptor(
 
 def _session_service(sessions: Sessions) -> grpc.GenericRpcHandler:
     async def session(_requests: AsyncIterator[Up], context: Context) -> None:
-        (certificate_pem,) = context.auth_context()["x509_pem_cert"]
-        try:
-            peer = identity.named_by(identity.load_certificate(certificate_pem))
-        except Denied as error:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        await sessions.serve(peer, _ServerStream(context))
+        await sessions.serve(await peer_of(context), ServerStream(context))
 
     method = grpc.stream_stream_rpc_method_handler(session, codec.up.decode, codec.down.encode)
     return grpc.method_handlers_generic_handler("mainstay.agent.v1.Agents", {"Session": method})
@@ -129,19 +123,3 @@ def _unary(
         return await answer(request)
 
     return grpc.unary_unary_rpc_method_handler(handle, question.decode, reply.encode)
-
-
-class _ServerStream:
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    async def send(self, message: Down) -> None:
-        with failures_told():
-            await self._context.write(message)
-
-    async def receive(self) -> Up:
-        with failures_told():
-            message = await self._context.read()
-        if message is END:
-            raise Unavailable("the agent ended the session")
-        return message

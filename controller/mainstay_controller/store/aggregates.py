@@ -59,6 +59,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "resource_limits": Aggregate(r.ResourceLimit, indexed=(("owner_id",),)),
     "login_sessions": Aggregate(r.LoginSession, indexed=(("user_id",),)),
     "downloads": Aggregate(r.Download, indexed=(("expires",),)),
+    "console_tickets": Aggregate(r.ConsoleTicket, indexed=(("expires",),)),
     "call_windows": Aggregate(r.CallWindow),
     "certificates": Aggregate(r.IssuedCertificate, indexed=(("subject_id",),)),
     "enrolment_tokens": Aggregate(r.EnrolmentToken),

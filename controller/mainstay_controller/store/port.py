@@ -179,6 +179,7 @@ class Store(Protocol):
     resource_limits: Repository[r.ResourceLimit]
     login_sessions: Repository[r.LoginSession]
     downloads: Repository[r.Download]
+    console_tickets: Repository[r.ConsoleTicket]
     call_windows: Repository[r.CallWindow]
     certificates: Repository[r.IssuedCertificate]
     enrolment_tokens: Repository[r.EnrolmentToken]

@@ -16,9 +16,9 @@ from tests.kit.private_libvirtd import PrivateLibvirtd
 
 EVERYWHERE = frozenset({"inside", "outsider", "agent-restart", "volumes"})
 ABILITIES = {
-    "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate"},
+    "simulated": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate", "screens"},
     "libvirt-mock": EVERYWHERE,
-    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate"},
+    "qemu": EVERYWHERE | {"crash", "hang", "daemon-restart", "media", "hot-plug", "migrate", "screens"},
 }
 MARKS = {"simulated": [], "libvirt-mock": [], "qemu": [pytest.mark.lab]}
 

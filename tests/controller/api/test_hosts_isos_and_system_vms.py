@@ -218,19 +218,3 @@ async def test_new_keys_come_with_a_new_password_where_the_template_takes_one() 
 
 def test_a_guest_without_an_iso_has_its_own_disks_only() -> None:
     assert disks(GuestOrder(vm=a_vm("User", "z"), volumes=(), template=None, mounts={})) == ()
-
-
-async def test_there_is_no_console_and_it_is_told_why() -> None:
-    async with an_api() as api:
-        zone = await a_zone(api)
-        for state in (VmState.STOPPED, VmState.RUNNING):
-            await api.cloud.store.vms.add(replace(a_vm("User", zone), id=VmId(state), state=state))
-
-        told = [
-            (await api.call("createConsoleEndpoint", virtualmachineid=state)).body["consoleendpoint"]
-            for state in (VmState.STOPPED, VmState.RUNNING)
-        ]
-
-    assert [each["success"] for each in told] == [False, False]
-    assert "is Stopped: it has no console" in told[0]["details"]
-    assert told[1]["details"].startswith("No console proxy runs in zone")

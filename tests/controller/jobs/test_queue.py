@@ -75,6 +75,13 @@ def test_what_i_own_and_dropped_is_taken_again() -> None:
     assert taken(mine, by=workers("a1")) == []
 
 
+def test_what_is_still_in_my_hand_is_not_taken_a_second_time_whoever_owned_it_since() -> None:
+    went_to_one_who_died = a_job("a1", owner_id=OTHER, owner_epoch=2)
+    let_go = a_job("b1")
+
+    assert taken(went_to_one_who_died, let_go, by=workers("a1", "b1", alive={})) == []
+
+
 def test_a_postponed_job_holds_up_its_line_until_its_time() -> None:
     later = a_job("a1", serial_key="a", not_before=NOW + timedelta(seconds=1))
 

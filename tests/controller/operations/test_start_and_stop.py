@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from mainstay_controller.domain.ids import HostId
+from mainstay_controller.domain.ids import ControllerId, HostId
 from mainstay_controller.domain.states import JobState, VmState
 from mainstay_controller.operations.errors import ResourceInUse
+from mainstay_controller.operations.jobs import JobLost, JobRun
 from mainstay_controller.operations.orders.start_orders import StillSomewhere, raise_epoch, taken_off
 from mainstay_controller.operations.vms import reboot_vm
+from mainstay_controller.operations.vms.stop_vm import bring_down
 from mainstay_controller.store.port import Stale
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, a_cloud
@@ -162,6 +164,22 @@ async def test_a_start_order_that_comes_after_the_stop_is_refused_by_the_host() 
         barred_under = here.host(1).guests[deployment.instance_id].epoch
 
         assert barred_under == 2  # the start was ordered under 1
+
+
+async def test_a_stop_that_another_controller_took_over_raises_no_epoch_against_him() -> None:
+    async with a_cloud() as here:
+        here.host(1).twist("start", *[Deaf()] * 20)
+        deployment = await deploy(here)
+        with pytest.raises(AssertionError):
+            await here.run(deployment, within_seconds=100)
+        vm = await here.vm(deployment.instance_id)
+        job = await stop(here, vm)
+        await here.cloud.store.jobs.swap(job, replace(job, owner_id=ControllerId("another"), owner_epoch=1))
+
+        with pytest.raises(JobLost):
+            await bring_down(vm.id, JobRun(job, here.cloud), forced=False)
+
+        assert (await here.vm(vm.id)).epoch == 1
 
 
 async def test_a_user_who_changes_his_mind_gets_his_last_wish() -> None:

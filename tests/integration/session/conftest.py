@@ -96,7 +96,7 @@ async def a_cloud(directory: Path, *, address: str | None = None) -> AsyncIterat
     book, fleet = MemoryBook(), RecordingFleet()
     enrolment = Enrolment(authority, book, Admission(CLOCK))
     sessions = Sessions(sink=fleet, book=book, enrolment=enrolment, admission=Admission(CLOCK), clock=CLOCK)
-    doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions)
+    doors = Doors(controller_id="c1", authority=authority, enrolment=enrolment, sessions=sessions, book=book)
     port = two_free_ports() if address is None else int(address.rpartition(":")[2])
     async with serving(doors, host="127.0.0.1", port=port):
         yield Cloud(directory, f"127.0.0.1:{port}", authority, book, fleet, sessions)

@@ -43,7 +43,7 @@ class Habitat:
     """What a domain takes from its host and not from its order."""
 
     domain_type: DomainType
-    vnc_listen: str
+    vnc_listen: str  # empty: its screen has no port
     console_dir: str
     watchdog_action: str
     emulator: str | None = None
@@ -295,9 +295,12 @@ def _nic(nic: NicSpec) -> ET.Element:
 
 
 def _add_display(devices: ET.Element, password: str, listen: str) -> None:
-    """Only with a password: QEMU lets anybody in without."""
-    graphics = ET.SubElement(devices, "graphics", type="vnc", port="-1", autoport="yes", passwd=password)
-    ET.SubElement(graphics, "listen", type="address", address=listen)
+    """With a port only where the host's operator wants one, and then only with a password: QEMU lets anybody in without."""
+    if listen:
+        graphics = ET.SubElement(devices, "graphics", type="vnc", port="-1", autoport="yes", passwd=password)
+        ET.SubElement(graphics, "listen", type="address", address=listen)
+    else:
+        ET.SubElement(ET.SubElement(devices, "graphics", type="vnc"), "listen", type="none")
     ET.SubElement(ET.SubElement(devices, "video"), "model", type="vga")
 
 

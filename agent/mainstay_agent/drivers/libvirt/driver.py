@@ -20,11 +20,12 @@ from mainstay_agent.driver import (
     HostLoad,
     MigrationStatus,
     Outcome,
+    Screen,
     failed,
     refused,
     unknown,
 )
-from mainstay_agent.drivers.libvirt import deeds, facts, figures, migration
+from mainstay_agent.drivers.libvirt import deeds, facts, figures, migration, screens
 from mainstay_agent.drivers.libvirt.connection import Connection, Hung, LostMidway, Work
 from mainstay_agent.drivers.libvirt.domain_xml import Habitat
 from mainstay_agent.drivers.libvirt.drives import Drives
@@ -351,6 +352,19 @@ class LibvirtDriver:
         self, host_id: str, mount: PoolMount, image_path: str | None, deadline_seconds: float
     ) -> Outcome:
         return await self._volumes.check(mount, image_path, deadline_seconds)
+
+    # --- screens ---
+
+    async def open_screen(self, host_id: str, vm_id: str, deadline_seconds: float) -> Screen | Outcome:
+        try:
+            end = await self._connection.do(lambda line: screens.open_screen(line, vm_id), deadline_seconds)
+        except NO_ANSWER as error:
+            return unknown(error.code, str(error))
+        except (Unavailable, screens.NoScreen) as error:
+            return refused(error.code, str(error))
+        except libvirt.libvirtError as error:
+            return answer_to(error)
+        return await screens.SocketScreen.over(end)
 
     # --- figures ---
 

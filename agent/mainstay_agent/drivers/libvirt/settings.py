@@ -25,7 +25,7 @@ class LibvirtSettings:
     drives_dir: str = "/run/mainstay-drives"  # on tmpfs, the same on all hosts between which guests move
     domain_type: DomainType = DomainType.AUTO
     emulator: str | None = None  # None: libvirt's choice
-    vnc_listen: str = "127.0.0.1"
+    vnc_listen: str = ""  # an address; empty: screens have no port
     console_dir: str = "/var/log/libvirt/qemu"  # serial logs, one per guest
     watchdog_action: str = "reset"  # what a guest's own watchdog does: reset, poweroff, pause, none
     migration_url: str | None = None  # None: qemu+tls://<ip>/system

@@ -14,6 +14,7 @@ from mainstay_agent.driver import (
     HostLoad,
     MigrationStatus,
     Outcome,
+    Screen,
     failed,
     refused,
     unknown,
@@ -21,6 +22,7 @@ from mainstay_agent.driver import (
 from mainstay_agent.drivers.simulated.copies import Copy, Turn
 from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
 from mainstay_agent.drivers.simulated.migration import Migration
+from mainstay_agent.drivers.simulated.screens import SimulatedScreen
 from mainstay_agent.drivers.simulated.world import SimulatedWorld
 from mainstay_proto.messages import (
     DiskSpec,
@@ -319,6 +321,18 @@ class SimulatedDriver:
             memory_used_mib=sum(spec.memory_mib for spec in running),
             guests=tuple((spec.vm_id, 100 * CPU_SHARE_IN_USE, spec.memory_mib) for spec in running),
         )
+
+    # --- screens ---
+
+    async def open_screen(self, host_id: str, vm_id: str, deadline_seconds: float) -> Screen | Outcome:
+        host, opened = self._hosts[host_id], list[Screen]()
+
+        def look(_host: SimulatedHost, copy: Copy) -> Outcome:
+            opened.append(SimulatedScreen(copy.spec.name, lambda: host.living(vm_id) is copy))
+            return DONE
+
+        outcome = await self._with_living(host_id, vm_id, look, deadline_seconds)
+        return opened[0] if outcome.done else outcome
 
     # --- calls ---
 

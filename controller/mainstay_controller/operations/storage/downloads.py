@@ -12,15 +12,15 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlparse
 
 from mainstay_controller.domain.ids import UserId, ZoneId
 from mainstay_controller.domain.records import Download
-from mainstay_controller.domain.states import ENABLED
+from mainstay_controller.operations.addresses_told import base_url
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import ResourceUnavailable
 from mainstay_controller.operations.storage import image_files
 from mainstay_controller.operations.storage.image_stores import directories
+from mainstay_controller.operations.users_in_force import is_in_force
 from mainstay_controller.store.port import Store, at_most
 
 TOKEN_BYTES = 32
@@ -69,7 +69,7 @@ async def offer(subject: Subject, user_id: UserId, origin: str, cloud: Cloud) ->
         created=now,
         expires=now + timedelta(seconds=cloud.settings.download_seconds),
     )
-    url = f"{_base(origin, cloud)}{ROUTE}/{token}/{file_name(subject)}"
+    url = f"{base_url(origin, cloud)}{ROUTE}/{token}/{file_name(subject)}"
     return Offered(row=await cloud.store.downloads.add(row), url=url)
 
 
@@ -109,11 +109,7 @@ def file_name(subject: Subject) -> str:
 
 async def _still_stands(row: Download, store: Store) -> bool:
     subject: Named | None = await getattr(store, row.kind).get(row.subject_id)
-    user = await store.users.get(row.user_id)
-    if subject is None or subject.removed is not None or user is None or user.removed is not None:
-        return False
-    account = await store.accounts.by_id(user.account_id)
-    return user.state == ENABLED and account.state == ENABLED and account.removed is None
+    return subject is not None and subject.removed is None and await is_in_force(row.user_id, store)
 
 
 async def _is_gone(path: Path) -> bool:
@@ -122,11 +118,6 @@ async def _is_gone(path: Path) -> bool:
         return await image_files.removed(path)
     except OSError:
         return False
-
-
-def _base(origin: str, cloud: Cloud) -> str:
-    told = urlparse(cloud.settings.endpoint_url)
-    return f"{told.scheme}://{told.netloc}" if told.netloc else origin
 
 
 def _hash(token: str) -> str:

@@ -94,7 +94,9 @@ class Stop:
         await release(vm, VmEvent.OPERATION_FAILED, "stopped while it was being started", self.cloud)
 
     async def bar_the_start(self, vm: Vm) -> None:
-        """A start order may still be on its way: raise the epoch, so that the host that hears the stop first refuses it."""
+        """A start order may still be on its way: raise the epoch, so that the host that hears the stop first refuses it.  Not for a job that is ours
+        no more: whoever has it raised the epoch too, and each would find his own outdated for ever."""
+        await self.run.reached("barring its start", 10)
         higher = replace(vm, epoch=vm.epoch + 1)
         now = await self.cloud.store.now()
         vm = await change_vm(self.cloud.store, vm, VmEvent.OPERATION_RETRY, now, "to be stopped", into=higher)

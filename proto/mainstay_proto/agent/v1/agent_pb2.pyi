@@ -1330,6 +1330,7 @@ class Command(google.protobuf.message.Message):
     DETACH_DISK_FIELD_NUMBER: builtins.int
     GROW_DISK_FIELD_NUMBER: builtins.int
     GROW_VOLUME_FIELD_NUMBER: builtins.int
+    SHOW_SCREEN_FIELD_NUMBER: builtins.int
     command_id: builtins.str
     host_id: builtins.str
     deadline_seconds: builtins.float
@@ -1380,6 +1381,8 @@ class Command(google.protobuf.message.Message):
     def grow_disk(self) -> Global___GrowDisk: ...
     @property
     def grow_volume(self) -> Global___GrowVolume: ...
+    @property
+    def show_screen(self) -> Global___ShowScreen: ...
     def __init__(
         self,
         *,
@@ -1410,10 +1413,11 @@ class Command(google.protobuf.message.Message):
         detach_disk: Global___DetachDisk | None = ...,
         grow_disk: Global___GrowDisk | None = ...,
         grow_volume: Global___GrowVolume | None = ...,
+        show_screen: Global___ShowScreen | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium", "attach_disk", "detach_disk", "grow_disk", "grow_volume"] | None: ...
+    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium", "attach_disk", "detach_disk", "grow_disk", "grow_volume", "show_screen"] | None: ...
 
 Global___Command: typing_extensions.TypeAlias = Command
 
@@ -1927,6 +1931,50 @@ class GrantHold(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["grant", b"grant"]) -> None: ...
 
 Global___GrantHold: typing_extensions.TypeAlias = GrantHold
+
+@typing.final
+class ShowScreen(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VM_ID_FIELD_NUMBER: builtins.int
+    EPOCH_FIELD_NUMBER: builtins.int
+    WORD_FIELD_NUMBER: builtins.int
+    ADDRESS_FIELD_NUMBER: builtins.int
+    vm_id: builtins.str
+    epoch: builtins.int
+    word: builtins.str
+    address: builtins.str
+    def __init__(
+        self,
+        *,
+        vm_id: builtins.str = ...,
+        epoch: builtins.int = ...,
+        word: builtins.str = ...,
+        address: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["address", b"address", "epoch", b"epoch", "vm_id", b"vm_id", "word", b"word"]) -> None: ...
+
+Global___ShowScreen: typing_extensions.TypeAlias = ShowScreen
+
+@typing.final
+class ScreenPiece(google.protobuf.message.Message):
+    """--- screens"""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: builtins.int
+    DATA_FIELD_NUMBER: builtins.int
+    word: builtins.str
+    data: builtins.bytes
+    def __init__(
+        self,
+        *,
+        word: builtins.str = ...,
+        data: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "word", b"word"]) -> None: ...
+
+Global___ScreenPiece: typing_extensions.TypeAlias = ScreenPiece
 
 @typing.final
 class PicturesWanted(google.protobuf.message.Message):
