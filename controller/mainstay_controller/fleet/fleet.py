@@ -227,7 +227,6 @@ class Fleet(Verbs):
         return self._hosts.last_heard(before, self._clock.monotonic())
 
     def gaps_since(self, since: float) -> list[float]:
-        """How long after its last each beat came that was heard since then; of very many the last."""
         return self._hosts.gaps_since(since)
 
     def heard_at(self, host_id: HostId) -> float | None:
