@@ -15,16 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID, uuid5
 
 from mainstay_controller.domain import jobs as domain
-from mainstay_controller.domain.ids import AccountId, JobId, UserId
+from mainstay_controller.domain.ids import AccountId, EventId, JobId, UserId
 from mainstay_controller.domain.jobs import Cancelled, Ending, Failed, Postponed, Succeeded, Workers
-from mainstay_controller.domain.records import Job, Json
+from mainstay_controller.domain.records import Event, Job, Json
 from mainstay_controller.domain.states import JobState
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
-from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable, any_of, at_most, eq, none_of
+from mainstay_controller.store.port import Conflict, OutcomeUnknown, Stale, Unreachable, any_of, at_most, eq, none_of
 from mainstay_runtime.logs import logger
+from mainstay_runtime.tasks import all_of
 
 UNFINISHED_READ_MAX = 1000
 """So many of the oldest are looked at for one that can be taken; whoever is first in its line is among them sooner or later."""
@@ -38,6 +40,8 @@ DEADLINE_SECONDS = 3600.0
 log = logger(__name__)
 JOBS = "jobs"
 """The bell that is rung here when a job was added or has ended; those of other controllers are found by looking."""
+STARTED = UUID("5f0f3a52-6b5c-4c0e-8e0a-3c7f0d2b9a41")
+"""Where the ids of events come from that tell of the start of a job."""
 TRANSIENT = (Stale, OutcomeUnknown, Unreachable)
 
 
@@ -137,6 +141,20 @@ def new_job(
     )
 
 
+def started_after(scheduled: Event, job: Job, now: datetime) -> Event:
+    """The same for the same job, so that it is on record once."""
+    return replace(
+        scheduled,
+        id=EventId(str(uuid5(STARTED, job.id))),
+        version=1,
+        state="Started",
+        description=f"{job.command} has begun",
+        created=now,
+        start_event_id=scheduled.id,
+        archived=False,
+    )
+
+
 async def request_cancel(job_id: JobId, cloud: Cloud) -> Job:
     """The work ends at its next checkpoint, or finishes before that; a job nobody works on is taken up only to end."""
     while True:
@@ -187,7 +205,7 @@ class JobEngine:
     async def perform(self, run: JobRun) -> None:
         """Never raises but for cancellation: whatever happens becomes the job's ending, or leaves it to be taken up again."""
         try:
-            await self._record(run, await self._ending_of(run))
+            await self._record(run, await self._begun_and_ended(run))
             self.cloud.fleet.bells.ring(JOBS)
         except JobLost:
             log.info("job was taken over", job=run.job.id, command=run.job.command)
@@ -246,6 +264,24 @@ class JobEngine:
         return Failed(
             errorcode=530, text=f"Internal error executing command {job.command}; see the log for job {job.id}"
         )
+
+    async def _begun_and_ended(self, run: JobRun) -> Ending:
+        """That it has begun is told beside the work, which waits for nobody."""
+        told: list[Ending | None] = await all_of(self._tell_start(run.job), self._ending_of(run))
+        assert told[1] is not None
+        return told[1]
+
+    async def _tell_start(self, job: Job) -> None:
+        """Once, whoever takes it up and how often; without that word it is worked on all the same."""
+        began = self.cloud.clock.now()
+        try:
+            scheduled = await self.cloud.store.events.get(job.parent_event_id) if job.parent_event_id else None
+            if scheduled is not None:
+                await self.cloud.store.events.add(started_after(scheduled, job, began))
+        except Conflict:
+            return
+        except TRANSIENT as error:
+            log.info("the start of a job is not on record", job=job.id, error=str(error))
 
     async def _seconds_left(self, job: Job) -> float | None:
         if job.deadline is None:

@@ -22,6 +22,7 @@ from mainstay_controller.operations.jobs import (
     new_job,
     request_cancel,
 )
+from mainstay_controller.operations.journal import About
 from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import ANN, MEMBERSHIP_SECONDS, Here, Site, a_controller, a_site
@@ -89,6 +90,29 @@ async def test_a_job_runs_and_shows_its_result() -> None:
         None,
     )
     assert job.completed is not None
+
+
+async def test_its_start_is_told_once_however_often_it_is_begun() -> None:
+    here, errors = await a_house(), [Unreachable("x"), Stale("x")]
+    about = About(resource_type="VirtualMachine", resource_id="web", user_id=ANN.user_id)
+    scheduled = await here.cloud.journal.event(here.cloud.store, "VM.START", "it", about, state="Scheduled")
+    job = await a_job(here)
+    job = await here.cloud.store.jobs.swap(job, replace(job, parent_event_id=scheduled.id))
+
+    async def fail_at_first(run: JobRun) -> Mapping[str, Json]:
+        await asyncio.sleep(1)
+        if errors:
+            raise errors.pop()
+        return {}
+
+    async with at_work(engine(here, fail_at_first)):
+        await ended(here.site, job)
+
+    events = {event.id: event for event in await here.cloud.store.events.find()}
+    assert events.pop(scheduled.id) == scheduled
+    [started] = events.values()
+    assert (started.state, started.start_event_id, started.type) == ("Started", scheduled.id, "VM.START")
+    assert (started.user_id, started.resource_id) == (ANN.user_id, "web")
 
 
 async def test_jobs_of_one_line_run_one_after_another_oldest_first() -> None:
