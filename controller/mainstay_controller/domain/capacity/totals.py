@@ -11,7 +11,18 @@ from ipaddress import IPv4Address
 
 from mainstay_controller.domain.capacity.usage import NOTHING, total, usage_by_host
 from mainstay_controller.domain.ids import ClusterId
-from mainstay_controller.domain.records import Cluster, Host, IpAddress, IpRange, Network, Pod, StoragePool, Vm, Volume
+from mainstay_controller.domain.records import (
+    Cluster,
+    Host,
+    ImageStore,
+    IpAddress,
+    IpRange,
+    Network,
+    Pod,
+    StoragePool,
+    Vm,
+    Volume,
+)
 
 MIB = 1 << 20
 
@@ -25,6 +36,7 @@ class CapacityType(IntEnum):
     STORAGE_ALLOCATED = 3
     VIRTUAL_NETWORK_PUBLIC_IP = 4
     PRIVATE_IP = 5
+    SECONDARY_STORAGE = 6
     VLAN = 7
     DIRECT_ATTACHED_PUBLIC_IP = 8
     LOCAL_STORAGE = 9
@@ -57,20 +69,21 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkStock:
+class ZoneStock:
     """What belongs to a zone as a whole.  `vlans`: those that its physical networks have to give; `addresses`: those given out."""
 
     networks: tuple[Network, ...]
     public_ranges: tuple[IpRange, ...]
     addresses: tuple[IpAddress, ...]
     vlans: frozenset[tuple[str | None, str]]
+    image_stores: tuple[ImageStore, ...] = ()
 
 
 def capacities(stock: Stock) -> list[Capacity]:
     return [*_of_hosts(stock), *_of_pools(stock), _of_addresses(stock)]
 
 
-def network_capacities(stock: NetworkStock) -> list[Capacity]:
+def zone_capacities(stock: ZoneStock) -> list[Capacity]:
     shared = [network for network in stock.networks if network.guest_type == "Shared" and network.start_ip]
     inside = {network.id for network in shared}
     used_vlans = {(network.physical_network_id, network.vlan) for network in stock.networks}
@@ -86,6 +99,11 @@ def network_capacities(stock: NetworkStock) -> list[Capacity]:
             total=sum(_between(network.start_ip, network.end_ip) for network in shared),
         ),
         Capacity(type=CapacityType.VLAN, used=len(stock.vlans & used_vlans), total=len(stock.vlans)),
+        Capacity(
+            type=CapacityType.SECONDARY_STORAGE,
+            used=sum(store.used_bytes for store in stock.image_stores),
+            total=sum(store.capacity_bytes for store in stock.image_stores),
+        ),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstay_controller.domain.capacity.totals import Capacity, NetworkStock, Stock, capacities, network_capacities
+from mainstay_controller.domain.capacity.totals import Capacity, Stock, ZoneStock, capacities, zone_capacities
 from mainstay_controller.domain.ids import ClusterId, PodId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.networking.physical_networks import vlans_of
@@ -27,7 +27,7 @@ async def count_capacity(within: Within, cloud: Cloud) -> list[Capacity]:
     pods = await store.pods.find(zone, any_of("id", sorted({cluster.pod_id for cluster in clusters})), LIVE)
     narrowed = within.pod_id is not None or within.cluster_id is not None
     pools = await store.pools.find(zone, *([any_of("cluster_id", cluster_ids)] if narrowed else []), LIVE)
-    of_networks = [] if narrowed else network_capacities(await _networks(within.zone_id, store))
+    of_the_zone = [] if narrowed else zone_capacities(await _zone_stock(within.zone_id, store))
     counted = capacities(
         Stock(
             pods=tuple(pods),
@@ -38,17 +38,18 @@ async def count_capacity(within: Within, cloud: Cloud) -> list[Capacity]:
             volumes=tuple(await store.volumes.find(any_of("pool_id", [pool.id for pool in pools]), LIVE)),
         )
     )
-    return [*counted, *of_networks]
+    return [*counted, *of_the_zone]
 
 
-async def _networks(zone_id: ZoneId, store: Store) -> NetworkStock:
+async def _zone_stock(zone_id: ZoneId, store: Store) -> ZoneStock:
     zone = eq("zone_id", zone_id)
     physical = await store.physical_networks.find(zone, LIVE)
-    return NetworkStock(
+    return ZoneStock(
         networks=tuple(await store.networks.find(zone, LIVE)),
         public_ranges=tuple(await store.ip_ranges.find(zone, eq("for_virtual_network", True))),
         addresses=tuple(await store.ip_addresses.find(zone)),
         vlans=frozenset((each.id, str(vlan)) for each in physical for vlan in vlans_of(each)),
+        image_stores=tuple(each for each in await store.image_stores.find(LIVE) if each.zone_id in (None, zone_id)),
     )
 
 

@@ -1,14 +1,17 @@
-"""Measure pools through the hosts that use them, and tell when a cluster is nearly full.
+"""Measure pools through the hosts that use them and image stores where they are mounted, and tell when a cluster is nearly full.
 
 An alert stays one as long as the shortage lasts, and is resolved when it is over: the next one is told again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePosixPath
+from urllib.parse import urlparse
 
 from mainstay_controller.domain.capacity.totals import Capacity, CapacityType
-from mainstay_controller.domain.records import Cluster, StoragePool
+from mainstay_controller.domain.records import Cluster, ImageStore, StoragePool
 from mainstay_controller.domain.states import PoolState
 from mainstay_controller.domain.tunable import Scope
 from mainstay_controller.fleet.gate import Mount
@@ -17,9 +20,12 @@ from mainstay_controller.operations.capacity.count_capacity import Within, count
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.journal import AlertType, Place
 from mainstay_controller.operations.settings import Settings
+from mainstay_controller.operations.storage import image_files
 from mainstay_controller.operations.storage.make_volumes import hosts_reaching
 from mainstay_controller.store.port import LIVE, Stale, eq
+from mainstay_runtime.logs import logger
 
+log = logger(__name__)
 ALERTS = {
     CapacityType.CPU: AlertType.CPU,
     CapacityType.MEMORY: AlertType.MEMORY,
@@ -31,6 +37,8 @@ ALERTS = {
 async def watch_capacity(cloud: Cloud) -> None:
     for pool in await cloud.store.pools.find(eq("state", PoolState.UP), LIVE):
         await measure(pool, cloud)
+    for image_store in await cloud.store.image_stores.find(LIVE):
+        await measure_image_store(image_store, cloud)
     for cluster in await cloud.store.clusters.find(LIVE):
         within = Within(zone_id=cluster.zone_id, cluster_id=cluster.id)
         for capacity in await count_capacity(within, cloud):
@@ -50,6 +58,22 @@ async def measure(pool: StoragePool, cloud: Cloud) -> None:
         if isinstance(told, Done):
             await _note(pool, told.answer, cloud)
             return
+
+
+async def measure_image_store(known: ImageStore, cloud: Cloud) -> None:
+    """Where this controller has it mounted; of others the old figures stand."""
+    place = urlparse(known.url)
+    if place.scheme != "file":
+        return
+    try:
+        space = await image_files.space_at(PurePosixPath(place.path))
+    except OSError as error:
+        log.info("an image store cannot be measured here", store=known.name, error=str(error))
+        return
+    measured = replace(known, capacity_bytes=space.total_bytes, used_bytes=space.used_bytes)
+    if measured != known:
+        with suppress(Stale):  # somebody changed the row: it is measured again soon
+            await cloud.store.image_stores.swap(known, measured)
 
 
 async def _note(pool: StoragePool, answer: Mapping[str, str], cloud: Cloud) -> None:
