@@ -82,15 +82,24 @@ class DeleteNetworkOffering:
 
 
 async def _where_offered(request: ListNetworkOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
+    conditions = await _where_served(request, cloud)
+    if request.network_id is not None:
+        network = await cloud.store.networks.by_id(request.network_id)
+        conditions += [eq("guest_type", network.guest_type), ne("id", network.offering_id), eq("state", "Enabled")]
+    return conditions
+
+
+async def _where_served(request: ListNetworkOfferings, cloud: Cloud) -> list[Where]:
+    """What is told of lists in a row; all are read only where that is asked."""
+    asked = (request.zone_id, request.domain_id, request.source_nat_supported, request.is_tagged, request.tags)
+    if not request.supported_services and all(each is None for each in asked):
+        return []
     everything = await cloud.store.network_offerings.find(LIVE)
     conditions = [any_of("id", [each.id for each in everything if _serves(each, request)])]
     if request.zone_id is not None:
         conditions.append(offered_in(request.zone_id, everything))
     if request.domain_id is not None:
         conditions.append(offered_to(request.domain_id, everything))
-    if request.network_id is not None:
-        network = await cloud.store.networks.by_id(request.network_id)
-        conditions += [eq("guest_type", network.guest_type), ne("id", network.offering_id), eq("state", "Enabled")]
     return conditions
 
 
