@@ -185,3 +185,25 @@ async def test_a_vlan_is_named_where_it_must_be_given_once_and_runs_out() -> Non
 
     assert (named, given) == ([431, 200, 431], [200, 533])
     assert (capacity["VLAN"]["capacityused"], capacity["VLAN"]["capacitytotal"]) == (2, 2)
+
+
+async def test_images_are_registered_for_whom_they_are_meant() -> None:
+    async with an_api() as api:
+        ground = await the_ground(api)
+        ann = await a_member(api, "ann", await a_domain(api, "sales"))
+        hers = {"account": "ann", "domainid": ann.account["domainid"]}
+        project = (await ann.api.post("createProject", name="web")).body["id"]
+        await api.post("updateResourceLimit", resourcetype="4", max="0", **hers)
+        image = {"name": "i", "displaytext": "i", "url": "file:///images/i.qcow2", "zoneid": ground["zoneid"]}
+        of_template = {"format": "QCOW2", "hypervisor": "KVM", "ostypeid": ""}
+
+        full = [
+            await api.post("registerTemplate", **image, **of_template, **hers),
+            await api.post("registerIso", **image, **hers),
+        ]
+        strangers = await ann.api.post("registerIso", **image, account="admin", domainid=ROOT_DOMAIN_ID)
+        told = await api.post("registerTemplate", **image, **of_template, projectid=project)
+
+    assert [answer.status for answer in full] == [535, 535], "her limit counts, and not root's"
+    assert strangers.status == 531
+    assert told.status == 534, "it is looked at, and no host is there to do so"

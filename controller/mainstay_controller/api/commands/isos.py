@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
 from mainstay_controller.api.answers import Accepted, Rows, Success, accepted, rows_of
 from mainstay_controller.api.image_filter import ImageFilter, ImageListing, images_meant
 from mainstay_controller.api.instant import instant_job
@@ -15,7 +15,7 @@ from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import isos as views
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as vm_views
-from mainstay_controller.domain.ids import TemplateId, VmId, ZoneId
+from mainstay_controller.domain.ids import DomainId, ProjectId, TemplateId, VmId, ZoneId
 from mainstay_controller.domain.records import Template
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.roles import Role
@@ -71,6 +71,9 @@ class RegisterIso:
     is_featured: Annotated[bool, "whether it is shown first; root administrators only"] = False
     is_extractable: Annotated[bool, "whether it may be downloaded"] = False
     checksum: Annotated[str, "the checksum of the image"] = ""
+    account: Annotated[str | None, "register it for this account, with domainid; administrators only"] = None
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    project_id: Annotated[ProjectId | None, "register it for this project"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,8 @@ class DetachIso:
 @command("registerIso", roles=USERS)
 async def register(request: RegisterIso, caller: Caller, cloud: Cloud) -> Rows[views.IsoView]:
     """Registers an ISO image that hosts can read; it answers with a list of one, as CloudStack does."""
-    await check_limits(caller.account, {ResourceType.TEMPLATE: 1}, cloud)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
+    await check_limits(owner, {ResourceType.TEMPLATE: 1}, cloud)
     iso = await register_template.register_template(
         register_template.NewTemplate(
             name=request.name,
@@ -110,8 +114,8 @@ async def register(request: RegisterIso, caller: Caller, cloud: Cloud) -> Rows[v
             url=request.url,
             format=register_template.ISO,
             hypervisor=request.hypervisor or await register_template.hypervisor_of(request.zone_id, cloud),
-            account_id=caller.account.id,
-            domain_id=caller.account.domain_id,
+            account_id=owner.id,
+            domain_id=owner.domain_id,
             zone_id=request.zone_id,
             os_type_id=request.os_type_id,
             is_public=request.is_public,

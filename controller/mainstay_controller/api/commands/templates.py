@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
 from mainstay_controller.api.answers import Rows, Success, rows_of
 from mainstay_controller.api.image_filter import ImageFilter, ImageListing, images_meant
 from mainstay_controller.api.instant import instant_job
@@ -14,7 +14,7 @@ from mainstay_controller.api.parameters import AllAre, Filter, Length, NothingHa
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import templates as views
-from mainstay_controller.domain.ids import TemplateId, ZoneId
+from mainstay_controller.domain.ids import DomainId, ProjectId, TemplateId, ZoneId
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.domain.roles import Role
 from mainstay_controller.operations.cloud import Cloud
@@ -80,12 +80,16 @@ class RegisterTemplate:
     initrd: Annotated[str, "the path of its initial RAM disk", Length(1024)] = ""
     kernel_arguments: Annotated[str, "its command line", Length(2048)] = ""
     details: Annotated[dict[str, str] | None, "details", Length(4096)] = None
+    account: Annotated[str | None, "register it for this account, with domainid; administrators only"] = None
+    domain_id: Annotated[DomainId | None, "the domain of the account"] = None
+    project_id: Annotated[ProjectId | None, "register it for this project"] = None
 
 
 @command("registerTemplate", roles=USERS)
 async def register(request: RegisterTemplate, caller: Caller, cloud: Cloud) -> Rows[views.TemplateView]:
     """Registers an image that hosts can read; it answers with a list of one, as CloudStack does."""
-    await check_limits(caller.account, {ResourceType.TEMPLATE: 1}, cloud)
+    owner = await owner_named(caller, request.account, request.domain_id, cloud.store, project_id=request.project_id)
+    await check_limits(owner, {ResourceType.TEMPLATE: 1}, cloud)
     template = await register_template.register_template(
         register_template.NewTemplate(
             name=request.name,
@@ -93,8 +97,8 @@ async def register(request: RegisterTemplate, caller: Caller, cloud: Cloud) -> R
             url=request.url,
             format=request.format,
             hypervisor=request.hypervisor,
-            account_id=caller.account.id,
-            domain_id=caller.account.domain_id,
+            account_id=owner.id,
+            domain_id=owner.domain_id,
             zone_id=_one_zone(request),
             os_type_id=request.os_type_id,
             is_public=request.is_public,
