@@ -192,6 +192,22 @@ async def test_a_guest_that_is_stopped_while_nobody_knows_has_the_disk_from_its_
         assert (done.state, row.vm_id, row.state) == (JobState.SUCCEEDED, vm.id, VolumeState.READY)
 
 
+async def test_of_two_guests_that_are_to_have_a_disk_at_once_one_is_given_it() -> None:
+    async with a_cloud(hosts=1) as here:
+        first, second, disk = await a_running_vm(here), await a_running_vm(here), await a_disk(here)
+        await attach(here, disk, first)
+        await detach(here, disk)
+        free = await now(disk, here)
+        here.host(1).twist("attach", Silence(), Silence())
+
+        jobs = [await attach_volume.begin_attach(free, vm, None, ANN, here.cloud) for vm in (first, second)]
+        ended = [await here.run(job) for job in jobs]
+
+        given = {order.vm_id for order in orders(here, AttachDisk)[1:] if isinstance(order, AttachDisk)}
+        assert sorted(job.state for job in ended) == [JobState.FAILED, JobState.SUCCEEDED]
+        assert given == {(await now(disk, here)).vm_id}
+
+
 async def test_what_is_attached_is_attached_to_nobody_else_and_not_deleted() -> None:
     async with a_cloud() as here:
         vm, other, disk = await a_running_vm(here), await a_running_vm(here, name="other"), await a_disk(here)

@@ -12,6 +12,7 @@ from random import Random
 
 from tests.kit.simulation import faults, users
 from tests.kit.simulation.faults import Letter, Scene
+from tests.kit.simulation.furniture import DATA_POOL
 from tests.kit.simulation.plan import Happening, Plan
 from tests.kit.simulation.schedule import rate
 
@@ -32,6 +33,7 @@ class Chord:
     fence_policies: tuple[str, ...] = ("keep",)
     bmcs: bool = False
     watchdogs: bool = True
+    has_data_disks: bool = False  # to be attached, on a pool of their own
     is_harmless: bool = False  # no guest may die of it
 
 
@@ -55,6 +57,7 @@ def plan_of(seed: int, chord: Chord | None = None) -> Plan:
         profile=chance.choice(chord.profiles),
         fence_policy=chance.choice(chord.fence_policies),
         bmcs=chord.bmcs,
+        has_data_disks=chord.has_data_disks,
         clock_rates=tuple(rate(chance) for _ in range(2 * HOSTS + controllers)),
         without_watchdog=frozenset() if chord.watchdogs else frozenset(scene.hosts),
         is_harmless=chord.is_harmless,
@@ -327,6 +330,53 @@ def migrations_in_trouble(scene: Scene) -> Iterator[Happening]:
         )
 
 
+# --- disks ----------------------------------------------------------------------------------------------------------------
+
+
+def _with_disks(scene: Scene, number: int) -> Iterator[Happening]:
+    for _ in range(number):
+        yield struck(users.attaches, after(scene, 0, 1))
+
+
+def _data(scene: Scene) -> Scene:
+    return replace(scene, pools=(DATA_POOL,))
+
+
+def a_new_disk_s_pool_goes_and_its_host_is_cut_off(scene: Scene) -> Iterator[Happening]:
+    """What its guests had before is in reach all the time: they die by the lease of the new disk's pool, or not at all."""
+    host = about(scene, scene.host())
+    yield from _with_disks(host, 3)
+    yield struck(faults.pool_hangs, after(_data(host), 4, 7), 34, 38)
+    yield struck(faults.host_cut_off, after(host, 4, 7), 34, 38)
+
+
+def a_disk_is_asked_for_where_nobody_hears(scene: Scene) -> Iterator[Happening]:
+    """Its guests never stand on the new disk's pool, whose lease their host loses."""
+    host = about(scene, scene.host())
+    yield struck(faults.pool_hangs, after(_data(host), -3, 0), 40, 44)
+    yield struck(faults.host_cut_off, host, 36, 40)
+    yield from _with_disks(host, 3)
+
+
+def the_way_to_a_new_disk_is_gone_as_its_guest_ends(scene: Scene) -> Iterator[Happening]:
+    """What it wrote last may land on that disk for another while."""
+    for host in scene.chance.sample(scene.hosts, 3):
+        there = after(about(scene, host), 0, 10)
+        yield from _with_disks(there, 1)
+        yield struck(faults.pool_hangs, after(_data(there), 4, 5), 2.2, 3.0)
+        yield struck(faults.outsider_destroys, after(there, 5.2, 6.0))
+
+
+def disks_come_and_go_while_their_guests_move(scene: Scene) -> Iterator[Happening]:
+    two = replace(scene, vms=tuple(scene.chance.sample(scene.vms, 2)))
+    for letter in (users.attaches, users.attaches, users.attaches, users.detaches, users.detaches):
+        yield struck(letter, after(two, 0, 20))
+    for letter in (users.migrates, users.stops, users.starts):
+        yield struck(letter, after(two, 0, 20))
+    trouble = (faults.daemon_hangs, faults.agent_killed, faults.controller_killed, faults.way_cut, faults.guest_crashes)
+    yield struck(scene.chance.choice(trouble), after(two, 0, 15))
+
+
 # --- jobs and controllers -------------------------------------------------------------------------------------------------
 
 WISHES = (users.deploys, users.starts, users.stops, users.stops, users.reboots, users.migrates)
@@ -411,6 +461,10 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=a_crash_then_a_daemon_that_hangs),
         Chord(draw=migrations_without_a_last_word),
         Chord(draw=migrations_in_trouble),
+        Chord(draw=a_new_disk_s_pool_goes_and_its_host_is_cut_off, has_data_disks=True),
+        Chord(draw=a_disk_is_asked_for_where_nobody_hears, has_data_disks=True),
+        Chord(draw=the_way_to_a_new_disk_is_gone_as_its_guest_ends, has_data_disks=True),
+        Chord(draw=disks_come_and_go_while_their_guests_move, has_data_disks=True),
         Chord(draw=wishes_of_one_guest, controllers=(2, 3)),
         Chord(draw=wishes_while_controllers_die, controllers=(1, 2)),
         Chord(draw=wishes_while_commits_are_lost, controllers=(1, 2)),

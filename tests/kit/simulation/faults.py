@@ -36,6 +36,7 @@ class Scene:
     controllers: tuple[str, ...]
     vms: tuple[str, ...]
     at: float
+    pools: tuple[str, ...] = (POOL,)
 
     def host(self) -> str:
         return self.chance.choice(self.hosts)
@@ -45,6 +46,9 @@ class Scene:
 
     def vm(self) -> str:
         return self.chance.choice(self.vms)
+
+    def pool(self) -> str:
+        return self.chance.choice(self.pools)
 
     def seconds(self, low: float, high: float) -> float:
         """Short ones as likely as long ones."""
@@ -125,11 +129,11 @@ def bad_weather(scene: Scene) -> Happening:
 
 
 def _storage(condition: StorageCondition, word: str, scene: Scene) -> Happening:
-    host = scene.host()
+    host, pool = scene.host(), scene.pool()
     return scene.lasts(
-        f"the pool {word} for {host}",
-        lambda cloud: cloud.host(host).set_storage(condition, POOL),
-        lambda cloud: cloud.host(host).set_storage(StorageCondition.OK, POOL),
+        f"{pool} {word} for {host}",
+        lambda cloud: cloud.host(host).set_storage(condition, pool),
+        lambda cloud: cloud.host(host).set_storage(StorageCondition.OK, pool),
     )
 
 
@@ -142,18 +146,21 @@ def pool_fails(scene: Scene) -> Happening:
 
 
 def pool_stands_still(scene: Scene) -> Happening:
+    pool = scene.pool()
     return scene.lasts(
-        "the pool stands still for all", lambda cloud: cloud.world.still(POOL), lambda cloud: cloud.world.move(POOL)
+        f"{pool} stands still for all", lambda cloud: cloud.world.still(pool), lambda cloud: cloud.world.move(pool)
     )
 
 
 def pool_refuses_all(scene: Scene) -> Happening:
+    pool = scene.pool()
+
     def set_all(cloud: SimulatedCloud, condition: StorageCondition) -> None:
         for machine in cloud.machines.values():
-            machine.host.set_storage(condition, POOL)
+            machine.host.set_storage(condition, pool)
 
     return scene.lasts(
-        "the pool fails for all",
+        f"{pool} fails for all",
         lambda cloud: set_all(cloud, StorageCondition.FAILS),
         lambda cloud: set_all(cloud, StorageCondition.OK),
     )

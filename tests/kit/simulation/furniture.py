@@ -39,7 +39,9 @@ from mainstay_proto.messages import HostFacts
 from tests.kit.simulation.plan import Plan
 from tests.kit.virtual_time import BEGINNING
 
-ZONE, POD, CLUSTER, POOL = ZoneId("zone"), PodId("pod"), ClusterId("cluster"), PoolId("pool")
+ZONE, POD, CLUSTER = ZoneId("zone"), PodId("pod"), ClusterId("cluster")
+POOL, DATA_POOL = PoolId("pool"), PoolId("data")
+DATA_VOLUMES = tuple(VolumeId(f"d{number}") for number in range(1, 4))
 OFFERING, TEMPLATE = OfferingId("offering"), TemplateId("template")
 
 
@@ -94,6 +96,36 @@ def a_volume(vm: Vm) -> Volume:
     )
 
 
+def a_data_volume(volume_id: VolumeId) -> Volume:
+    """Made, and no VM's yet."""
+    return Volume(
+        id=volume_id,
+        name=volume_id,
+        zone_id=ZONE,
+        created=BEGINNING,
+        account_id=ADMIN_ACCOUNT_ID,
+        domain_id=ROOT_DOMAIN_ID,
+        pool_id=DATA_POOL,
+        type="DATADISK",
+        state=VolumeState.READY,
+        path=f"{volume_id}.qcow2",
+        size_bytes=1 << 30,
+    )
+
+
+def a_pool(pool_id: PoolId) -> StoragePool:
+    return StoragePool(
+        id=pool_id,
+        zone_id=ZONE,
+        pod_id=POD,
+        cluster_id=CLUSTER,
+        name=pool_id,
+        created=BEGINNING,
+        path=f"/{pool_id}",
+        capacity_bytes=1 << 44,
+    )
+
+
 async def furnish_office(store: Store, settings: Settings) -> None:
     """An administrator in the root domain, a template for whatever he deploys, and the settings as he would have made them."""
     for each in declared().values():
@@ -132,7 +164,7 @@ async def furnish_office(store: Store, settings: Settings) -> None:
 
 
 async def furnish(store: Store, plan: Plan) -> None:
-    """A zone with one cluster of the plan's hosts on one shared pool."""
+    """A zone with one cluster of the plan's hosts on one shared pool, or on two, of which the second is for data disks."""
     await furnish_office(store, plan.settings)
     await store.zones.add(Zone(id=ZONE, name="zone", created=BEGINNING, allocation_state=AllocationState.ENABLED))
     await store.pods.add(
@@ -159,18 +191,11 @@ async def furnish(store: Store, plan: Plan) -> None:
             fence_policy=plan.fence_policy,
         )
     )
-    await store.pools.add(
-        StoragePool(
-            id=POOL,
-            zone_id=ZONE,
-            pod_id=POD,
-            cluster_id=CLUSTER,
-            name="pool",
-            created=BEGINNING,
-            path="/pool",
-            capacity_bytes=1 << 44,
-        )
-    )
+    await store.pools.add(a_pool(POOL))
+    if plan.has_data_disks:
+        await store.pools.add(a_pool(DATA_POOL))
+        for volume_id in DATA_VOLUMES:
+            await store.volumes.add(a_data_volume(volume_id))
     await store.service_offerings.add(
         ServiceOffering(
             id=OFFERING,

@@ -6,9 +6,10 @@ stopped or dead while the agent asks it; what only unwinds of it writes, kills a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from mainstay_agent.drivers.simulated.host import StorageCondition
@@ -60,7 +61,9 @@ class HarshSlots:
         self._world = world
         self._host = host
         self._trouble = trouble
-        self._sights: deque[tuple[float, Mapping[int, Slot]]] = deque(maxlen=SIGHTS_KEPT)
+        self._sights: dict[str, deque[tuple[float, Mapping[int, Slot]]]] = defaultdict(
+            partial(deque, maxlen=SIGHTS_KEPT)
+        )
 
     def use(self, mounts: tuple[PoolMount, ...]) -> None: ...
 
@@ -68,16 +71,18 @@ class HarshSlots:
         await self._reach(pool_id)
         slots = self._world.slots
         sight = {number: slots.get((pool_id, number), BLANK) for number in numbers}
-        return self._as_it_was(sight)
+        return self._as_it_was(sight, self._sights[pool_id])
 
-    def _as_it_was(self, sight: Mapping[int, Slot]) -> Mapping[int, Slot]:
+    def _as_it_was(
+        self, sight: Mapping[int, Slot], sights: deque[tuple[float, Mapping[int, Slot]]]
+    ) -> Mapping[int, Slot]:
         now, stale_seconds = sim_loop().time(), self._trouble().stale_seconds
-        if self._trouble().reads_frozen and self._sights:
-            return self._sights[-1][1]
-        self._sights.append((now, sight))
+        if self._trouble().reads_frozen and sights:
+            return sights[-1][1]
+        sights.append((now, sight))
         if not stale_seconds:
             return sight
-        return next((seen for at, seen in reversed(self._sights) if now - at >= stale_seconds), self._sights[0][1])
+        return next((seen for at, seen in reversed(sights) if now - at >= stale_seconds), sights[0][1])
 
     async def write_owner(self, pool_id: str, number: int, sector: OwnerSector) -> None:
         def land() -> None:

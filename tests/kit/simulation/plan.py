@@ -48,6 +48,7 @@ class Plan:
     profile: str = "fast"
     fence_policy: str = "keep"
     bmcs: bool = False
+    has_data_disks: bool = False  # on a pool of their own
     clock_rates: tuple[float, ...] = ()  # of hosts, then of their watchdogs, then of controllers; as long as it goes
     without_watchdog: frozenset[str] = frozenset()
     heal_at: float = 90.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from tests.kit.simulation import faults, users
 from tests.kit.simulation.faults import Letter, Scene
+from tests.kit.simulation.furniture import DATA_POOL, POOL
 from tests.kit.simulation.plan import PATIENT, PATIENT_BEFORE_FENCING, Happening, Plan
 
 RHO = 1e-3
@@ -67,6 +68,8 @@ ALPHABET: Mapping[Letter, int] = {
     users.reboots: 1,
     users.destroys: 2,
     users.migrates: 6,
+    users.attaches: 5,
+    users.detaches: 3,
 }
 
 THEMES: tuple[tuple[Letter, ...], ...] = (
@@ -150,6 +153,29 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
         faults.power_lost,
         faults.daemon_hangs,
     ),
+    (  # disks that come and go
+        users.attaches,
+        users.detaches,
+        users.stops,
+        users.starts,
+        users.migrates,
+        faults.migration_acks_lost,
+        faults.guest_crashes,
+        faults.daemon_hangs,
+        faults.host_cut_off,
+        faults.host_isolated,
+        faults.pool_hangs,
+        faults.pool_fails,
+        faults.pool_stands_still,
+        faults.kills_hang,
+        faults.agent_killed,
+        faults.leased_killed,
+        faults.controller_killed,
+        faults.controller_dies_at_a_call,
+        faults.commits_unacknowledged,
+        faults.power_lost,
+        faults.host_reset,
+    ),
 )
 """Letters that have to do with each other; drawn by the weights of the alphabet."""
 
@@ -195,7 +221,11 @@ def plan_of(seed: int) -> Plan:
         at=0.0,
     )
     fence_policy = chance.choice(("keep", "keep", "fence"))
-    happenings = tuple(_happenings(scene))
+    letters = _theme(chance)
+    has_data_disks = users.attaches in letters
+    if has_data_disks:
+        scene = replace(scene, pools=(POOL, DATA_POOL))
+    happenings = tuple(_happenings(scene, letters))
     return Plan(
         seed=seed,
         hosts=hosts,
@@ -204,6 +234,7 @@ def plan_of(seed: int) -> Plan:
         profile=chance.choice(("fast", "fast", "fast", "standard")),
         fence_policy=fence_policy,
         bmcs=chance.random() < 0.5,
+        has_data_disks=has_data_disks,
         clock_rates=tuple(rate(chance) for _ in range(2 * hosts + controllers)),
         without_watchdog=frozenset(host for host in scene.hosts if chance.random() < 0.05),
         is_harmless=_hurts_one_channel(happenings, fence_policy),
@@ -226,10 +257,9 @@ def _hurts_one_channel(happenings: tuple[Happening, ...], fence_policy: str) -> 
     )
 
 
-def _happenings(scene: Scene) -> list[Happening]:
+def _happenings(scene: Scene, letters: Sequence[Letter]) -> list[Happening]:
     """From calm to stormy, mostly with one theme and about few hosts, so that faults meet each other's consequences; sometimes all at once."""
     chance = scene.chance
-    letters = _theme(chance)
     weights = [ALPHABET[letter] for letter in letters]
     moments = sorted(chance.uniform(FIRST_AT, LAST_AT) for _ in range(chance.choice((1, 2, 4, 6, 8, 12, 16))))
     if chance.random() < 0.4:

@@ -13,10 +13,19 @@ from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
 from mainstay_controller.operations.jobs import Asker
 from mainstay_controller.operations.orders.choose_host import Wish
-from mainstay_controller.operations.vms import deploy_vm, destroy_vm, migrate_vm, reboot_vm, start_vm, stop_vm
+from mainstay_controller.operations.vms import (
+    attach_volume,
+    deploy_vm,
+    destroy_vm,
+    migrate_vm,
+    reboot_vm,
+    start_vm,
+    stop_vm,
+)
+from mainstay_controller.operations.vms.vm_jobs import living_vm
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
 from tests.kit.simulation.faults import Scene
-from tests.kit.simulation.furniture import OFFERING, TEMPLATE, ZONE
+from tests.kit.simulation.furniture import DATA_VOLUMES, OFFERING, TEMPLATE, ZONE
 from tests.kit.simulation.plan import Happening
 
 if TYPE_CHECKING:
@@ -86,3 +95,22 @@ def destroys(scene: Scene) -> Happening:
 def migrates(scene: Scene) -> Happening:
     vm, host = VmId(scene.vm()), HostId(scene.host())
     return asks(scene, f"migrate {vm} to {host}", lambda cloud: migrate_vm.begin(vm, USER, cloud, host_id=host))
+
+
+def attaches(scene: Scene) -> Happening:
+    volume_id, vm_id = scene.chance.choice(DATA_VOLUMES), VmId(scene.vm())
+
+    async def request(cloud: Cloud) -> Job:
+        volume = await cloud.store.volumes.by_id(volume_id)
+        return await attach_volume.begin_attach(volume, await living_vm(vm_id, cloud.store), None, USER, cloud)
+
+    return asks(scene, f"attach {volume_id} to {vm_id}", request)
+
+
+def detaches(scene: Scene) -> Happening:
+    volume_id = scene.chance.choice(DATA_VOLUMES)
+
+    async def request(cloud: Cloud) -> Job:
+        return await attach_volume.begin_detach(await cloud.store.volumes.by_id(volume_id), USER, cloud)
+
+    return asks(scene, f"detach {volume_id}", request)

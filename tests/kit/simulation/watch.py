@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mainstay_agent.drivers.simulated.copies import Copy
-from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm
+from mainstay_controller.domain.ha.proof import UNSURE
+from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm, Volume
 from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, VmState
 from mainstay_proto.messages import StopCause
 from tests.kit.memory_store import EPOCH
@@ -186,6 +187,7 @@ class Watch:
         tables = self.cloud.database.rows.tables
         return [
             *(wrong for vm in tables["vms"].values() for wrong in self._wrong_with_vm(vm)),
+            *(wrong for volume in tables["volumes"].values() for wrong in self._wrong_with_disk(volume)),
             *(f"{host.id} is {host.state}" for host in tables["hosts"].values() if host.state is not HostState.UP),
             *(
                 f"job {job.command} of {job.instance_id} is pending: {job.phase}"
@@ -219,6 +221,16 @@ class Watch:
             yield f"{said}, but there is {_in_words(copies)}"
         elif vm.wanted_running and vm.ha_enabled and vm.id not in self.excused and vm.removed is None:
             yield f"{said}, but wanted"
+
+    def _wrong_with_disk(self, volume: Volume) -> Iterator[str]:
+        """In the guest that its row names, if that runs, and in no other."""
+        if volume.state in UNSURE:
+            yield f"disk {volume.id} of {volume.vm_id} is {volume.state}"
+        vm = self._vms.get(str(volume.vm_id))
+        runs = vm is not None and vm.state is VmState.RUNNING
+        having = {copy.spec.vm_id for copy in self.cloud.world.living() if copy.spec.has_disk(volume.id)}
+        if having != ({volume.vm_id} if runs else set()):
+            yield f"disk {volume.id} of {volume.vm_id} is in {', '.join(sorted(having)) or 'none'}"
 
 
 def _in_words(copies: list[tuple[str, Copy]]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from random import Random
 from typing import Any
 
@@ -96,6 +96,25 @@ class HarshWorld(SimulatedWorld):
             assert isinstance(host, HarshHost)
             host.set_storage(host.own_way_to(pool_id), pool_id)
 
+    def _look_at_writers(self, vm_id: str) -> None:
+        super()._look_at_writers(vm_id)
+        for host in self.hosts.values():
+            copy = host.living(vm_id)
+            if copy is not None and copy.executes and len(copy.spec.disks) > 1:
+                for disk, other in self._shared(copy):
+                    self._violated(vm_id, f"disk {disk} is {other}'s too")
+
+    def _shared(self, copy: Copy) -> Iterator[tuple[str, str]]:
+        """Its disks that another guest writes to: one whose storage hangs does when it answers again."""
+        for other in self.living():
+            if other.executes and other.spec.vm_id != copy.spec.vm_id:
+                shared = (disk.volume_id for disk in copy.spec.disks if other.spec.has_disk(disk.volume_id))
+                yield from ((volume_id, other.spec.vm_id) for volume_id in shared)
+
+    def living(self) -> Iterator[Copy]:
+        for host in self.hosts.values():
+            yield from (copy for copy in host.copies.values() if copy.is_there)
+
     def _violated(self, vm_id: str, what: str) -> None:
         self.on_violation(f"{vm_id}: {what}")
 
@@ -125,6 +144,8 @@ class HarshWorld(SimulatedWorld):
                 self._violated(
                     vm_id, f"a write of epoch {epoch} from dead {host.host_id} lands after epoch {newer} wrote"
                 )
+            for disk, other in self._shared(copy):
+                self._violated(vm_id, f"a write to disk {disk} from dead {host.host_id} lands: it is {other}'s by now")
 
         return lands
 

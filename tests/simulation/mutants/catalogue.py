@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from mainstay_agent.driver import DONE
-from mainstay_agent.duties import guest_orders, last_writes, situation
+from mainstay_agent.duties import device_orders, guest_orders, last_writes, situation
 from mainstay_agent.lease import bounds
 from mainstay_agent.lease.keeper import Keeper
 from mainstay_agent.lease.ledger import Ledger
 from mainstay_agent.lease.observer import Observer
 from mainstay_agent.lease.tenure import Claim, Tenure
 from mainstay_controller.domain import jobs as job_rules
-from mainstay_controller.domain.ha import case, settling, victims
+from mainstay_controller.domain.ha import case, proof, settling, victims
 from mainstay_controller.domain.ha.evidence import Power
 from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
 from mainstay_controller.domain.ha.suspicion import Attention
@@ -21,7 +21,7 @@ from mainstay_controller.domain.jobs import Workers
 from mainstay_controller.fleet import commands, fleet, verbs
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
-from mainstay_controller.fleet.outcome import Failed, Unknown
+from mainstay_controller.fleet.outcome import Done, Failed, Unknown
 from mainstay_controller.operations.orders import ask_again, start_orders
 from mainstay_controller.operations.recovery import (
     casebook,
@@ -31,7 +31,7 @@ from mainstay_controller.operations.recovery import (
     release_guests,
     restart_guest,
 )
-from mainstay_controller.operations.vms import settle_migration, start_vm, stop_vm
+from mainstay_controller.operations.vms import attach_volume, settle_migration, start_vm, stop_vm
 from mainstay_proto.messages import CommandResult, RunState
 from tests.kit.memory_store import MemoryRepository
 from tests.simulation.mutants.planting import Mutant, Planter
@@ -415,6 +415,28 @@ def a_target_need_not_forget(plant: Planter) -> None:
     plant.put(settle_migration.Settling, "_target_has_forgotten", forgotten)
 
 
+# --- disks ------------------------------------------------------------------------------------------------------------
+
+
+def a_new_disk_needs_no_lease(plant: Planter) -> None:
+    async def fine(charge: Any, spec: Any, tenure: Any) -> None: ...
+
+    plant.put(device_orders, "_refuse", fine)
+
+
+def what_is_being_attached_is_attached(plant: Planter) -> None:
+    plant.put(proof, "UNSURE", frozenset())
+
+
+def a_host_need_not_let_go_of_a_disk(plant: Planter) -> None:
+    ships = attach_volume.Plugging._order
+
+    async def order(self: Any, volume: Any, vm: Any, pool: Any, attempt: int) -> Any:
+        return await ships(self, volume, vm, pool, attempt) if self.attaches else Done(answer={}, guests=(), slots=())
+
+    plant.put(attach_volume.Plugging, "_order", order)
+
+
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
@@ -503,6 +525,11 @@ CATALOGUE = {
         (the_source_goes_on_blindly, "migrations_without_a_last_word"),
         (the_other_half_is_left, "migrations_without_a_last_word"),
         (a_target_need_not_forget, "migrations_in_trouble"),
+    ),
+    "disk": (
+        (a_new_disk_needs_no_lease, "a_new_disk_s_pool_goes_and_its_host_is_cut_off"),
+        (what_is_being_attached_is_attached, "a_disk_is_asked_for_where_nobody_hears"),
+        (a_host_need_not_let_go_of_a_disk, "disks_come_and_go_while_their_guests_move"),
     ),
     "session": (
         (silence_is_done, "users_stop_what_cannot_be_reached"),

@@ -182,8 +182,8 @@ class SimulatedDriver:
     async def change_medium(
         self, host_id: str, vm_id: str, medium: DiskSpec | None, forced: bool, deadline_seconds: float
     ) -> Outcome:
-        def change(_host: SimulatedHost, copy: Copy) -> Outcome:
-            copy.spec = copy.spec.with_medium(medium)
+        def change(host: SimulatedHost, copy: Copy) -> Outcome:
+            host.equip(copy, copy.spec.with_medium(medium))
             return DONE
 
         return await self._with_living(host_id, vm_id, change, deadline_seconds)
@@ -192,16 +192,16 @@ class SimulatedDriver:
         def attach(host: SimulatedHost, copy: Copy) -> Outcome:
             if host.storage(disk.pool_id) is not StorageCondition.OK:
                 return failed("hypervisor-refused", "its storage does not work")
-            copy.spec = copy.spec.with_disk(disk)
+            host.equip(copy, copy.spec.with_disk(disk))
             return DONE
 
         return await self._with_living(host_id, vm_id, attach, deadline_seconds)
 
     async def detach_disk(self, host_id: str, vm_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
-        def detach(_host: SimulatedHost, copy: Copy) -> Outcome:
+        def detach(host: SimulatedHost, copy: Copy) -> Outcome:
             if copy.spec.has_disk(disk.volume_id) and not self._has_booted(copy):
                 return unknown("not-let-go", "the guest has not booted")
-            copy.spec = copy.spec.without_disk(disk.volume_id)
+            host.equip(copy, copy.spec.without_disk(disk.volume_id))
             return DONE
 
         return await self._with_living(host_id, vm_id, detach, deadline_seconds)

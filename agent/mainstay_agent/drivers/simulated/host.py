@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from mainstay_agent.driver import DriverEvent, GuestChanged, GuestPausedOnIoError, HypervisorBack, HypervisorLost
 from mainstay_agent.drivers.simulated.copies import Copy, Turn
-from mainstay_proto.messages import GuestState, HostFacts, StopCause
+from mainstay_proto.messages import GuestSpec, GuestState, HostFacts, StopCause
 from mainstay_runtime.clock import Rng
 
 
@@ -187,6 +187,11 @@ class SimulatedHost:
         if copy.is_there:
             self._end(copy, cause, detail)
             self._tell_state(copy)
+
+    def equip(self, copy: Copy, spec: GuestSpec) -> None:
+        """It has other disks from now on."""
+        copy.spec = spec
+        self._on_change(spec.vm_id)
 
     def changed(self, copy: Copy) -> None:
         self._tell_state(copy)
