@@ -151,6 +151,8 @@ class Plugging:
             if volume.vm_id == (vm.id if self.attaches else None) and volume.state not in UNSURE:
                 await self._tell(vm, f"Volume {volume.name} is {'attached' if self.attaches else 'detached'}")
                 return volume
+            if volume.vm_id not in (None, vm.id):  # two were asked for at once, and stand in the lines of two guests
+                raise ResourceInUse(f"Volume {volume.name} is attached to another VM by now")
             try:
                 await self._next_step(volume, vm)
             except Stale:
@@ -175,8 +177,6 @@ class Plugging:
 
     async def _write(self, volume: Volume, vm: Vm, *, attached: bool, state: VolumeState) -> None:
         """Together with a look at the guest's row: a start, a stop or a move that began meanwhile makes this Stale."""
-        if volume.vm_id not in (None, vm.id):
-            raise ResourceInUse(f"Volume {volume.name} is attached to another VM by now")
         if self.attaches:
             _check_fits(volume, vm)
         wanted = self.run.job.parameters.get("deviceid")
