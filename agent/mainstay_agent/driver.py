@@ -51,6 +51,8 @@ class Outcome:
 
 DONE = Outcome(state=RunState.DONE)
 PAUSED_ON_IO_ERROR = "io-error"
+PRESS_AGAIN_SECONDS = 3.0
+"""Between two touches of a guest's power button."""
 
 
 def refused(code: str, detail: str = "") -> Outcome:
@@ -171,7 +173,7 @@ class Driver(Protocol):
     async def start(self, host_id: str, spec: GuestSpec, deadline_seconds: float) -> Outcome: ...
 
     async def shutdown(self, host_id: str, vm_id: str, grace_seconds: float, deadline_seconds: float) -> Outcome:
-        """Ask the guest; DONE once it is off, FAILED "grace-over" if it did not obey."""
+        """Ask the guest, every few seconds anew, for one that still boots hears nothing; DONE once it is off, FAILED "grace-over" if it did not obey."""
 
     async def destroy(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         """Power off; DONE only when the guest is certainly gone; DONE too when it was not there."""

@@ -100,6 +100,14 @@ async def test_a_guest_that_obeys_its_power_button_is_off_and_did_not_crash(stan
     assert await cause_of(stand, spec.vm_id) in (StopCause.ORDERED, StopCause.GUEST_SHUTDOWN)
 
 
+async def test_a_guest_that_is_shut_down_while_it_boots_obeys_as_soon_as_it_can(stand: Stand) -> None:
+    spec = await started(stand)
+
+    outcome = await stand.driver.shutdown(stand.host_id, spec.vm_id, SOON_SECONDS, SOON_SECONDS)
+
+    assert outcome.done
+
+
 async def test_a_paused_guest_goes_on_when_told(stand: Stand) -> None:
     spec = await started(stand)
 

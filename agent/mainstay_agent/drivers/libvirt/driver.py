@@ -15,6 +15,7 @@ import libvirt
 
 from mainstay_agent.driver import (
     DONE,
+    PRESS_AGAIN_SECONDS,
     DriverEvent,
     EventFeed,
     HostLoad,
@@ -202,10 +203,14 @@ class LibvirtDriver:
         pressed = await self._do(lambda line: deeds.press_power_button(line, vm_id), deadline_seconds)
         if not pressed.done:
             return pressed
+        press_at = PRESS_AGAIN_SECONDS
         while (waited := self._clock.monotonic() - begun) < min(grace_seconds, deadline_seconds):
             outcome = await self._do(lambda line: deeds.is_off(line, vm_id, self._drives), deadline_seconds - waited)
             if outcome is not deeds.STILL_ON:
                 return outcome
+            if waited >= press_at:  # what came of it, the next look shows
+                await self._do(lambda line: deeds.press_power_button(line, vm_id), deadline_seconds - waited)
+                press_at = waited + PRESS_AGAIN_SECONDS
             await self._clock.sleep(SHUTDOWN_POLL_SECONDS)
         return failed("grace-over") if grace_seconds <= deadline_seconds else unknown()
 

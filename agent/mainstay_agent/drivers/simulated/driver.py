@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from mainstay_agent.driver import (
     DONE,
+    PRESS_AGAIN_SECONDS,
     DriverEvent,
     EventFeed,
     HostLoad,
@@ -123,13 +124,23 @@ class SimulatedDriver:
             copy = host.living(vm_id)
             if copy is None:
                 return DONE
-            obeys = self._has_booted(copy) and self._world.pace.shutdown_seconds <= grace_seconds
-            await self._world.clock.sleep(self._world.pace.shutdown_seconds if obeys else grace_seconds)
+            left_seconds = await self._until_it_hears(copy, grace_seconds)
+            obeys = self._has_booted(copy) and self._world.pace.shutdown_seconds <= left_seconds
+            await self._world.clock.sleep(self._world.pace.shutdown_seconds if obeys else left_seconds)
             if obeys and copy.is_there:
                 host.end(copy, StopCause.GUEST_SHUTDOWN, "obeyed the power button")
             return failed("grace-over") if copy.is_there else DONE
 
         return await self._ask(host_id, press_button, deadline_seconds)
+
+    async def _until_it_hears(self, copy: Copy, grace_seconds: float) -> float:
+        """The button is pressed again and again; what is left of the grace when the guest has booted."""
+        left_seconds = grace_seconds
+        while left_seconds > 0 and copy.is_there and not self._has_booted(copy):
+            pause_seconds = min(PRESS_AGAIN_SECONDS, left_seconds)
+            await self._world.clock.sleep(pause_seconds)
+            left_seconds -= pause_seconds
+        return left_seconds
 
     def _has_booted(self, copy: Copy) -> bool:
         return copy.executes and self._world.clock.monotonic() >= copy.booted_at
