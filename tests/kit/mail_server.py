@@ -39,7 +39,7 @@ class MailServer(Controller):
 
     def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
         known = (self._users or {}).get(given.login.decode())
-        return AuthResult(success=known is not None and known == given.password.decode())
+        return AuthResult(success=known is not None and known == given.password.decode(), handled=False)
 
 
 @asynccontextmanager

@@ -141,7 +141,7 @@ async def test_a_server_that_wants_a_login_gets_it() -> None:
         cloud = a_cloud_that_mails(server, smtp_auth=True, smtp_username="cloud", smtp_password="secret")
         await send_test_letter(send, cloud)
         cloud.settings = replace(cloud.settings, smtp_password="wrong")
-        with pytest.raises(NotDelivered):
+        with pytest.raises(NotDelivered, match="535"):
             await send_test_letter(send, cloud)
 
     assert [letter["Subject"] for letter in server.taken] == ["Mainstay: a test"]
