@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from shutil import disk_usage
+
+from mainstay_controller.operations.capacity.watch_capacity import watch_capacity
 from tests.kit.api import ApiClient, an_api
 
 ZONE = {"name": "z1", "dns1": "192.0.2.1", "internaldns1": "192.0.2.2", "networktype": "Advanced"}
@@ -104,3 +108,22 @@ async def test_a_list_counts_all_pages() -> None:
     assert (second.body["count"], [zone["name"] for zone in second.body["zone"]]) == (5, ["z2", "z3"])
     assert beyond.body == {"count": 5}
     assert [zone["name"] for zone in found.body["zone"]] == ["z3"]
+
+
+async def test_an_image_store_is_measured_where_it_is_mounted_and_counted_in_its_zone(tmp_path: Path) -> None:
+    async with an_api() as api:
+        zone = await a_zone(api)
+        stores = {"mounted": f"file://{tmp_path}", "away": f"file://{tmp_path}/absent", "far": "nfs://server/images"}
+        for name, url in stores.items():
+            made = await api.post("addImageStore", zoneid=zone, name=name, provider="NFS", url=url)
+            await api.post("updateImageStore", id=made.body["imagestore"]["id"], capacitybytes="10")
+
+        await watch_capacity(api.cloud)
+
+        listed = (await api.call("listImageStores")).body["imagestore"]
+        [counted] = (await api.call("listCapacity", type="6", zoneid=zone)).body["capacity"]
+
+    whole, sizes = disk_usage(tmp_path).total, {each["name"]: each["disksizetotal"] for each in listed}
+    assert sizes == {"mounted": whole, "away": 10, "far": 10}
+    assert (counted["name"], counted["capacitytotal"]) == ("SECONDARY_STORAGE", whole + 20)
+    assert counted["capacityused"] == sum(each["disksizeused"] for each in listed) > 0

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from shutil import disk_usage
 
 from mainstay_controller.domain.capacity.totals import CapacityType
-from mainstay_controller.domain.ids import ImageStoreId
-from mainstay_controller.domain.records import ImageStore
 from mainstay_controller.loops.capacity import look_at_capacity
 from mainstay_controller.operations.capacity.count_capacity import Within, count_capacity
 from mainstay_controller.operations.capacity.watch_capacity import watch_capacity
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import CLUSTER, POD, ZONE, Here, a_cloud
 from tests.kit.told_hosts import DoButSay, done
-from tests.kit.virtual_time import BEGINNING
 from tests.kit.wishes import a_running_vm, stop
 
 
@@ -67,25 +62,3 @@ async def test_capacity_is_counted_for_the_narrowest_place_named() -> None:
         }
         assert [each for each in everywhere if each.type not in of_zones] == in_cluster
         assert (cpu.used, cpu.total) == (1000, 32000)
-
-
-async def test_an_image_store_is_measured_where_it_is_mounted_and_counted_in_its_zone(tmp_path: Path) -> None:
-    async with a_cloud() as here:
-        stores = {"mounted": f"file://{tmp_path}", "away": f"file://{tmp_path}/absent", "far": "nfs://server/images"}
-        for name, url in stores.items():
-            row = ImageStore(id=ImageStoreId(name), name=name, url=url, created=BEGINNING, capacity_bytes=10)
-            await here.cloud.store.image_stores.add(row)
-
-        await watch_capacity(here.cloud)
-
-        measured = {each.name: each for each in await here.cloud.store.image_stores.find()}
-        counted = {each.type: each for each in await count_capacity(Within(zone_id=ZONE), here.cloud)}
-        whole, part = disk_usage(tmp_path).total, measured["mounted"].used_bytes
-        assert {name: each.capacity_bytes for name, each in measured.items()} == {
-            "mounted": whole,
-            "away": 10,
-            "far": 10,
-        }
-        secondary = counted[CapacityType.SECONDARY_STORAGE]
-        assert (secondary.total, secondary.used) == (whole + 20, part)
-        assert part > 0
