@@ -76,6 +76,7 @@ ZONE, POD, OFFERING = ZoneId("zone"), PodId("pod"), OfferingId("offering")
 BATCH = 1000
 START_SECONDS = 120.0
 PROFILE_SECONDS = 5.0
+CONTROL_GROUPS, SHARED_EVERY_US = Path("/sys/fs/cgroup"), 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +243,29 @@ class Process:
         if self.process is not None:
             self.process.kill()
             self.process.join()
+
+
+@contextmanager
+def a_share_of_a_core(process: Process, share: float) -> Iterator[None]:
+    """As if other work had the rest: by a control group of the kernel, which root may make."""
+    assert process.process is not None
+    member, own = str(process.process.pid), CONTROL_GROUPS / "cpu"
+    groups = own if own.is_dir() else CONTROL_GROUPS
+    group = groups / f"mainstay-bench-{os.getpid()}"
+    group.mkdir()
+    try:
+        quota = round(share * SHARED_EVERY_US)
+        if own.is_dir():
+            (group / "cpu.cfs_period_us").write_text(str(SHARED_EVERY_US))
+            (group / "cpu.cfs_quota_us").write_text(str(quota))
+        else:
+            (group / "cpu.max").write_text(f"{quota} {SHARED_EVERY_US}")
+        (group / "cgroup.procs").write_text(member)
+        yield
+    finally:
+        if process.process.is_alive():
+            (groups / "cgroup.procs").write_text(member)
+        group.rmdir()
 
 
 @dataclass
