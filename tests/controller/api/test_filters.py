@@ -32,11 +32,13 @@ SHOWS_MORE = {"isrecursive", "listall", "listsystemvms", "showremoved"}
 OF_WHAT_IS_FOR_EVERYBODY = {
     ("listZones", "domainid"),
     ("listZonesMetrics", "domainid"),
+    ("listDiskOfferings", "account"),
+    ("listDiskOfferings", "projectid"),
     ("listServiceOfferings", "account"),
     ("listServiceOfferings", "projectid"),
     ("listServiceOfferings", "templateid"),
 }
-ALWAYS_EMPTY = {"listSnapshots"}
+ALWAYS_EMPTY = {"listIpForwardingRules", "listLdapConfigurations", "listSnapshots", "listVMSnapshot"}
 
 
 @pytest.mark.parametrize("line", DOCUMENTED, ids=lambda line: line.split()[0])

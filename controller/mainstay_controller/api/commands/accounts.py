@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import ADMINS, EVERYBODY, Caller, accounts_within_reach, owner_named
+from mainstay_controller.api.account_types import role_of_type
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import AllAre, Filter, Length, NotKept
 from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
 from mainstay_controller.domain import states
 from mainstay_controller.domain.ids import AccountId, DomainId, RoleId
 from mainstay_controller.domain.records import Account
-from mainstay_controller.domain.roles import ACCOUNT_TYPES, DEFAULT_ROLES, SEES_EVERYTHING, Role
+from mainstay_controller.domain.roles import DEFAULT_ROLES, SEES_EVERYTHING, Role
 from mainstay_controller.operations.beginning.first_admin import ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, PermissionDenied
@@ -34,6 +35,12 @@ class ListAccounts(Listing):
     state: Annotated[str | None, "enabled, disabled or locked", Filter()] = None
     account_type: Annotated[int | None, "0 user, 1 root admin, 2 domain admin, 4 read-only admin"] = None
     role_id: Annotated[RoleId | None, "only accounts of this role", Filter()] = None
+    is_cleanup_required: Annotated[
+        bool | None, "whether something of it is left to be removed: of none is", AllAre(value=False)
+    ] = None
+    api_key_access: Annotated[
+        str | None, "access by API keys is not kept apart from that of their users", NotKept()
+    ] = None
     list_all: Annotated[bool, "list all accounts the caller may see"] = False
     is_recursive: Annotated[bool, "taken for listall"] = False
 
@@ -87,7 +94,7 @@ async def _within_reach(request: ListAccounts, caller: Caller, cloud: Cloud) -> 
     if not (request.list_all or request.is_recursive or request.domain_id or request.id or caller.sees_everything):
         conditions.append(eq("id", caller.account.id))
     if request.account_type is not None:
-        conditions.append(eq("role", _role_of_type(request.account_type)))
+        conditions.append(eq("role", role_of_type(request.account_type)))
     return conditions
 
 
@@ -174,7 +181,7 @@ async def _role_asked_for(request: CreateAccount, caller: Caller, cloud: Cloud) 
         record = await cloud.store.roles.by_id(request.role_id)
         role, role_id = Role(record.type), record.id
     elif request.account_type is not None:
-        role = _role_of_type(request.account_type)
+        role = role_of_type(request.account_type)
         role_id = DEFAULT_ROLES[role][0]
     else:
         raise InvalidParameter("roleid", "give roleid or accounttype")
@@ -183,13 +190,6 @@ async def _role_asked_for(request: CreateAccount, caller: Caller, cloud: Cloud) 
     if role in SEES_EVERYTHING and (request.domain_id or caller.domain.id) != ROOT_DOMAIN_ID:
         raise InvalidParameter("domainid", f"accounts of role {role} belong to the ROOT domain")
     return role, role_id
-
-
-def _role_of_type(number: int) -> Role:
-    for role, known in ACCOUNT_TYPES.items():
-        if known == number:
-            return role
-    raise InvalidParameter("accounttype", f"it must be one of {', '.join(map(str, sorted(ACCOUNT_TYPES.values())))}")
 
 
 COMMANDS = (list_accounts, create, update, enable, disable, delete)

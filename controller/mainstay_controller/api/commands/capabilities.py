@@ -109,6 +109,7 @@ class ListOsTypes(Listing):
     id: Annotated[str | None, "the ID of the OS type"] = None
     description: Annotated[str | None, "only types whose name contains this"] = None
     os_category_id: Annotated[str | None, "only types of this category"] = None
+    for_display: Annotated[bool, "whether it is shown: all are"] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,8 @@ async def list_os_types(request: ListOsTypes, _caller: Caller, _cloud: Cloud) ->
             is_user_defined=False,
         )
         for each in OS_TYPES
-        if request.id in (None, each.id)
+        if request.for_display
+        and request.id in (None, each.id)
         and request.os_category_id in (None, each.category_id)
         and all(word in each.description.lower() for word in words)
     ]

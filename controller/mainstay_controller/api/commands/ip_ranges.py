@@ -8,7 +8,7 @@ from typing import Annotated
 from mainstay_controller.api.access import ROOT, ROOT_READS, Caller, owner_named
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
@@ -29,6 +29,9 @@ class ListVlanIpRanges(Listing):
     physical_network_id: Annotated[PhysicalNetworkId | None, "the ID of the physical network", Filter()] = None
     vlan: Annotated[str | None, "the VLAN", Filter()] = None
     for_virtual_network: Annotated[bool | None, "whether they are public addresses", Filter()] = None
+    account: Annotated[str | None, "whom it is dedicated to: ranges are everybody's", NothingHas()] = None
+    domain_id: Annotated[str | None, "which domain it is dedicated to: ranges are everybody's", NothingHas()] = None
+    project_id: Annotated[str | None, "which project it is dedicated to: ranges are everybody's", NothingHas()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from mainstay_controller.api.views import one
 from mainstay_controller.domain.ids import PhysicalNetworkId, ServiceProviderId, TrafficTypeId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.networking import physical_networks
-from mainstay_controller.store.port import eq
+from mainstay_controller.store.port import Where, eq, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class ListRouterElements(Listing):
 
     id: Annotated[ServiceProviderId | None, "the ID of the element", Filter()] = None
     nsp_id: Annotated[ServiceProviderId | None, "the ID of the provider", Filter("id")] = None
-    enabled: Annotated[bool | None, "taken for any"] = None
+    enabled: Annotated[bool | None, "whether the provider is Enabled"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,13 @@ list_providers = listing(
     fixed=(),
 )
 
+
+async def _where_enabled(request: ListRouterElements, _caller: Caller, _cloud: Cloud) -> list[Where]:
+    if request.enabled is None:
+        return []
+    return [eq("state", "Enabled") if request.enabled else ne("state", "Enabled")]
+
+
 list_router_elements = listing(
     "listVirtualRouterElements",
     request=ListRouterElements,
@@ -139,6 +146,7 @@ list_router_elements = listing(
     view=views.virtual_router_elements,
     roles=ROOT_READS,
     fixed=(eq("name", "VirtualRouter"),),
+    where=_where_enabled,
 )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller, accounts_within_reach, owner_named
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, accounts_within_reach, owner_named, subtree
 from mainstay_controller.api.answers import Accepted, accepted
 from mainstay_controller.api.instant import instant_job
-from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.listing import TaggedListing, listing
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command, job_to_success
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import projects as views
@@ -18,17 +18,21 @@ from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.tenancy import projects
-from mainstay_controller.store.port import Where, any_of
+from mainstay_controller.store.port import Where, any_of, eq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListProjects(Listing):
+class ListProjects(TaggedListing):
     """Lists projects that the caller owns or administers."""
 
     id: Annotated[ProjectId | None, "the ID of the project", Filter()] = None
     name: Annotated[str | None, "the name of the project", Filter()] = None
     state: Annotated[str | None, "the state of the project", Filter()] = None
-    domain_id: Annotated[DomainId | None, "only projects of this domain", Filter()] = None
+    domain_id: Annotated[DomainId | None, "only projects of this domain"] = None
+    display_text: Annotated[str | None, "the text shown for it", Filter()] = None
+    account: Annotated[str | None, "only projects that this account owns, with domainid"] = None
+    username: Annotated[str | None, "a user who was added to it: nobody is", NothingHas()] = None
+    is_recursive: Annotated[bool, "with domainid: also those of its subdomains"] = False
     list_all: Annotated[bool, "everything the caller may see is always listed"] = False
 
 
@@ -52,9 +56,17 @@ class DeleteProject:
     id: Annotated[ProjectId, "the ID of the project"]
 
 
-async def _within_reach(_request: ListProjects, caller: Caller, cloud: Cloud) -> list[Where]:
+async def _within_reach(request: ListProjects, caller: Caller, cloud: Cloud) -> list[Where]:
     accounts = await accounts_within_reach(caller, cloud.store)
-    return [] if accounts is None else [any_of("owner_id", [account.id for account in accounts])]
+    conditions = [] if accounts is None else [any_of("owner_id", [account.id for account in accounts])]
+    if request.account is not None:
+        owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
+        return [*conditions, eq("owner_id", owner.id)]
+    if request.domain_id is None:
+        return conditions
+    domain = await cloud.store.domains.by_id(request.domain_id)
+    within = await subtree(domain, cloud.store) if request.is_recursive else [domain]
+    return [*conditions, any_of("domain_id", [each.id for each in within])]
 
 
 list_projects = listing(

@@ -9,15 +9,24 @@ from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Between, Filter
+from mainstay_controller.api.parameters import AllAre, Between, Filter, NothingHas
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
-from mainstay_controller.domain.ids import DomainId, FirewallRuleId, IpAddressId, NetworkId, VmId, ZoneId
+from mainstay_controller.domain.ids import (
+    DomainId,
+    FirewallRuleId,
+    IpAddressId,
+    IpRangeId,
+    NetworkId,
+    PhysicalNetworkId,
+    VmId,
+    ZoneId,
+)
 from mainstay_controller.domain.records import FirewallRule
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.networking import public_addresses
-from mainstay_controller.store.port import eq
+from mainstay_controller.store.port import Where, any_of, eq
 
 Port = Between(1, 65535)
 
@@ -31,7 +40,17 @@ class ListPublicIpAddresses(ScopedListing):
     zone_id: Annotated[ZoneId | None, "the ID of the zone", Filter()] = None
     associated_network_id: Annotated[NetworkId | None, "the network it belongs to", Filter("network_id")] = None
     is_source_nat: Annotated[bool | None, "whether it is a source NAT address", Filter()] = None
-    allocated_only: Annotated[bool, "taken for true"] = True
+    vlan_id: Annotated[IpRangeId | None, "the range it is of", Filter("range_id")] = None
+    physical_network_id: Annotated[PhysicalNetworkId | None, "the physical network it is on"] = None
+    network_id: Annotated[NetworkId | None, "the network its range belongs to"] = None
+    state: Annotated[str | None, "the state of the address: those given out are Allocated", Filter()] = None
+    is_static_nat: Annotated[bool | None, "whether it is one VM's as a whole: none is", AllAre(value=False)] = None
+    for_virtual_network: Annotated[bool | None, "whether it is public: all are", AllAre(value=True)] = None
+    for_load_balancing: Annotated[bool | None, "whether it balances loads: none does", AllAre(value=False)] = None
+    for_system_vms: Annotated[bool | None, "whether it is kept for system VMs: none is", AllAre(value=False)] = None
+    vpc_id: Annotated[str | None, "a VPC: there is none", NothingHas()] = None
+    for_display: Annotated[bool | None, "whether it is shown: all are", AllAre(value=True)] = None
+    allocated_only: Annotated[bool, "taken for true: an address that is free has no row"] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +73,7 @@ class ListFirewallRules(ScopedListing):
     id: Annotated[FirewallRuleId | None, "the ID of the rule", Filter()] = None
     ip_address_id: Annotated[IpAddressId | None, "the ID of the address", Filter()] = None
     network_id: Annotated[NetworkId | None, "the ID of the network", Filter()] = None
+    for_display: Annotated[bool | None, "whether it is shown: all are", AllAre(value=True)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +123,15 @@ class DeleteRule:
     id: Annotated[FirewallRuleId, "the ID of the rule"]
 
 
+async def _of_ranges(request: ListPublicIpAddresses, _caller: Caller, cloud: Cloud) -> list[Where]:
+    """Addresses whose range is on that physical network, or of that network."""
+    asked = {"physical_network_id": request.physical_network_id, "network_id": request.network_id}
+    named = [eq(field, value) for field, value in asked.items() if value is not None]
+    if not named:
+        return []
+    return [any_of("range_id", [each.id for each in await cloud.store.ip_ranges.find(*named)])]
+
+
 list_addresses = listing(
     "listPublicIpAddresses",
     request=ListPublicIpAddresses,
@@ -112,6 +141,7 @@ list_addresses = listing(
     keyword=("address",),
     order_by="address",
     fixed=(eq("is_public", True),),
+    where=_of_ranges,
 )
 
 list_firewall_rules = listing(

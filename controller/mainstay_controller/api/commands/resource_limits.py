@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from mainstay_controller.api.access import ADMINS, EVERYBODY, Caller, owner_named
 from mainstay_controller.api.answers import Rows, rows_of
-from mainstay_controller.api.listing import Listing, page_in_memory
-from mainstay_controller.api.parameters import Between
+from mainstay_controller.api.listing import Listing, filters_of, page_in_memory
+from mainstay_controller.api.parameters import Between, NotKept, parameters_of
 from mainstay_controller.api.registry import command
-from mainstay_controller.domain.ids import DomainId
+from mainstay_controller.domain.ids import DomainId, ProjectId
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
@@ -46,6 +46,10 @@ class ListResourceLimits(Listing):
     account: Annotated[str | None, "of this account, with domainid"] = None
     domain_id: Annotated[DomainId | None, "the domain of the account; without an account, of the domain itself"] = None
     resource_type: Annotated[int | None, "only this kind of resource"] = None
+    resource_type_name: Annotated[str | None, "only this kind of resource, by its name"] = None
+    project_id: Annotated[ProjectId | None, "of this project"] = None
+    tag: Annotated[str | None, "limits of what has a tag: there are none"] = None
+    id: Annotated[str | None, "the ID of a limit: limits have none here", NotKept()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,19 @@ class Owner:
 @command("listResourceLimits", roles=EVERYBODY)
 async def list_limits(request: ListResourceLimits, caller: Caller, cloud: Cloud) -> Rows[ResourceLimitView]:
     """Lists how much an account or a domain may have."""
-    owner = await _owner(caller, request.account, request.domain_id, cloud)
+    filters_of(request, parameters_of(ListResourceLimits))
+    owner = await _owner(caller, request.account, request.domain_id, cloud, request.project_id)
     limits = await limits_of(owner.id, cloud)
-    views = [_limit(kind, most, owner) for kind, most in limits.items() if request.resource_type in (None, int(kind))]
+    views = [_limit(kind, most, owner) for kind, most in limits.items() if _is_asked_for(kind, request)]
     return page_in_memory(request, views)
+
+
+def _is_asked_for(kind: ResourceType, request: ListResourceLimits) -> bool:
+    return (
+        request.tag is None
+        and request.resource_type in (None, int(kind))
+        and request.resource_type_name in (None, kind.word)
+    )
 
 
 @command("updateResourceLimit", roles=ADMINS)
@@ -115,11 +128,17 @@ async def update_count(request: UpdateResourceCount, caller: Caller, cloud: Clou
     )
 
 
-async def _owner(caller: Caller, name: str | None, domain_id: DomainId | None, cloud: Cloud) -> Owner:
-    if name is None and domain_id is not None:
+async def _owner(
+    caller: Caller,
+    name: str | None,
+    domain_id: DomainId | None,
+    cloud: Cloud,
+    project_id: ProjectId | None = None,
+) -> Owner:
+    if name is None and domain_id is not None and project_id is None:
         domain = await cloud.store.domains.by_id(domain_id)
         return Owner(id=domain.id, account=None, domain_id=domain.id, domain=domain.name)
-    account = await owner_named(caller, name, domain_id, cloud.store)
+    account = await owner_named(caller, name, domain_id, cloud.store, project_id=project_id)
     domain = await cloud.store.domains.by_id(account.domain_id)
     return Owner(id=account.id, account=account.name, domain_id=domain.id, domain=domain.name)
 

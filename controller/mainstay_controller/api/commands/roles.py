@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from mainstay_controller.api.access import ADMINS, ROOT, ROOT_READS, Caller
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import AllAre, Filter
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
@@ -19,6 +20,11 @@ from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.tenancy import roles
 
 
+class RoleState(StrEnum):
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRoles(Listing):
     """Lists roles."""
@@ -26,6 +32,7 @@ class ListRoles(Listing):
     id: Annotated[RoleId | None, "the ID of the role", Filter()] = None
     name: Annotated[str | None, "the name of the role", Filter()] = None
     type: Annotated[Role | None, "Admin, DomainAdmin, User or ReadOnlyAdmin", Filter()] = None
+    state: Annotated[RoleState | None, "enabled or disabled: all are enabled", AllAre(value=RoleState.ENABLED)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

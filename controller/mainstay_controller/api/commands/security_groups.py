@@ -8,7 +8,7 @@ from typing import Annotated
 from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter
+from mainstay_controller.api.parameters import Filter, NothingHas
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import networks as views
 from mainstay_controller.api.views import one
@@ -23,6 +23,7 @@ class ListSecurityGroups(ScopedListing):
 
     id: Annotated[SecurityGroupId | None, "the ID of the security group", Filter()] = None
     security_group_name: Annotated[str | None, "the name of the security group", Filter("name")] = None
+    virtual_machine_id: Annotated[str | None, "a VM that is in it: none is in any", NothingHas()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

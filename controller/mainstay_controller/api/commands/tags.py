@@ -10,7 +10,7 @@ from mainstay_controller.api.answers import Success
 from mainstay_controller.api.errors import not_permitted, unknown_entity
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import ScopedListing, listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import Filter, Length, NothingHas
 from mainstay_controller.api.views import groups as views
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter
@@ -33,6 +33,7 @@ class ListTags(ScopedListing):
     resource_id: Annotated[str | None, "the ID of the thing", Filter()] = None
     key: Annotated[str | None, "the key", Filter()] = None
     value: Annotated[str | None, "the value", Filter()] = None
+    customer: Annotated[str | None, "a customer: tags have none", NothingHas()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

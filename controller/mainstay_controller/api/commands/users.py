@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mainstay_controller.api.access import ADMINS, EVERYBODY, USERS, Caller, accounts_within_reach, owner_named
+from mainstay_controller.api.account_types import role_of_type
 from mainstay_controller.api.answers import Success
 from mainstay_controller.api.errors import unknown_entity
 from mainstay_controller.api.instant import instant_job
 from mainstay_controller.api.listing import Listing, listing
-from mainstay_controller.api.parameters import Filter, Length
+from mainstay_controller.api.parameters import Filter, Length, NotKept
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import accounts as views
 from mainstay_controller.api.views import one
@@ -32,6 +33,10 @@ class ListUsers(Listing):
     account: Annotated[str | None, "only users of this account, with domainid"] = None
     domain_id: Annotated[DomainId | None, "only users of this domain", Filter()] = None
     state: Annotated[str | None, "enabled, disabled or locked", Filter()] = None
+    account_type: Annotated[int | None, "of accounts of this type: 0 user, 1 root admin, 2 domain admin ..."] = None
+    api_key_access: Annotated[
+        str | None, "access by API keys is not kept apart from that of their users", NotKept()
+    ] = None
     list_all: Annotated[bool, "list all users the caller may see"] = False
     is_recursive: Annotated[bool, "taken for listall"] = False
 
@@ -78,6 +83,9 @@ async def _within_reach(request: ListUsers, caller: Caller, cloud: Cloud) -> lis
     if request.account is not None:
         owner = await owner_named(caller, request.account, request.domain_id, cloud.store)
         conditions.append(eq("account_id", owner.id))
+    if request.account_type is not None:
+        alike = await cloud.store.accounts.find(LIVE, eq("role", role_of_type(request.account_type)))
+        conditions.append(any_of("account_id", [account.id for account in alike]))
     return conditions
 
 

@@ -14,7 +14,7 @@ from mainstay_controller.api.registry import command, job_of
 from mainstay_controller.api.views import hosts as host_views
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import virtual_machines as views
-from mainstay_controller.domain.ids import HostId, OfferingId, TemplateId, VmId
+from mainstay_controller.domain.ids import HostId, NetworkId, OfferingId, TemplateId, VmId
 from mainstay_controller.domain.records import Vm
 from mainstay_controller.domain.resource_types import ResourceType
 from mainstay_controller.operations.cloud import Cloud
@@ -74,6 +74,8 @@ class RestoreVirtualMachine:
 class ListNics(Listing):
     virtual_machine_id: Annotated[VmId, "the ID of the virtual machine"]
     nic_id: Annotated[str | None, "only this NIC"] = None
+    network_id: Annotated[NetworkId | None, "only its NICs in this network"] = None
+    for_display: Annotated[bool, "whether it is shown: all are"] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,11 @@ async def list_nics(request: ListNics, caller: Caller, cloud: Cloud) -> Rows[Nic
     """Lists the NICs of a virtual machine."""
     vm = await cloud.store.vms.by_id(request.virtual_machine_id)
     shown = await one(views.virtual_machines, vm, caller, cloud)
-    nics = [nic for nic in shown.nic if request.nic_id in (None, nic.id)]
+    nics = [
+        nic
+        for nic in shown.nic
+        if request.for_display and request.nic_id in (None, nic.id) and request.network_id in (None, nic.network_id)
+    ]
     return page_in_memory(request, [NicRowView(**asdict(nic), virtual_machine_id=vm.id) for nic in nics])
 
 
