@@ -25,6 +25,7 @@ UNOWNED = {
 }
 """Parameters that end in `id` and are no reference of the gate, and why that is right."""
 NO_THINGS = {
+    "listResourceLimits",
     "listHypervisorCapabilities",
     "listOsTypes",
     "listOsCategories",

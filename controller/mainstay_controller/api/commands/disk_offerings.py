@@ -13,7 +13,7 @@ from mainstay_controller.api.parameters import AllAre, Filter, NotKept
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import one
 from mainstay_controller.api.views import volumes as views
-from mainstay_controller.domain.ids import DiskOfferingId, DomainId, ZoneId
+from mainstay_controller.domain.ids import DiskOfferingId, DomainId, PoolId, VmId, VolumeId, ZoneId
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.offerings import disk_offerings
 from mainstay_controller.store.port import LIVE, Where
@@ -30,9 +30,9 @@ class ListDiskOfferings(Listing):
     zone_id: Annotated[ZoneId | None, "only those offered in this zone"] = None
     domain_id: Annotated[DomainId | None, "only those offered in this domain"] = None
     encrypt: Annotated[bool | None, "whether disks are encrypted: none are", AllAre(value=False)] = None
-    volume_id: Annotated[str | None, "which offerings suit a volume is not told", NotKept()] = None
-    virtual_machine_id: Annotated[str | None, "which offerings suit a virtual machine is not told", NotKept()] = None
-    storage_id: Annotated[str | None, "which offerings suit a storage pool is not told", NotKept()] = None
+    volume_id: Annotated[VolumeId | None, "which offerings suit a volume is not told", NotKept()] = None
+    virtual_machine_id: Annotated[VmId | None, "which offerings suit a virtual machine is not told", NotKept()] = None
+    storage_id: Annotated[PoolId | None, "which offerings suit a storage pool is not told", NotKept()] = None
 
 
 async def _where_offered(request: ListDiskOfferings, _caller: Caller, cloud: Cloud) -> list[Where]:
