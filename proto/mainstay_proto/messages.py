@@ -462,18 +462,6 @@ class RebootGuest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PauseGuest:
-    vm_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeGuest:
-    vm_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeMedium:
     """Another medium in the drive of a guest that runs; None: the drive is empty.  For hosts with the ability `media`.
 
@@ -648,8 +636,6 @@ Order = (
     StartGuest
     | StopGuest
     | RebootGuest
-    | PauseGuest
-    | ResumeGuest
     | ChangeMedium
     | AttachDisk
     | DetachDisk

@@ -68,7 +68,6 @@ VERBS: dict[type, str] = {
     m.StartGuest: "start",
     m.StopGuest: "stop",
     m.RebootGuest: "reboot",
-    m.ResumeGuest: "resume",
     m.ForgetGuest: "forget",
     m.QueryGuests: "query",
     m.PrepareIncoming: "incoming",
@@ -265,9 +264,6 @@ class ToldHost:
                 return m.CommandResult(command_id="", state=m.RunState.DONE, guests=self._reports(vm_ids))
             case m.ForgetGuest(vm_id=vm_id):
                 return refused("running") if self.runs(vm_id) else self._forget(vm_id)
-            case m.ResumeGuest(vm_id=vm_id):
-                self.guests[vm_id].state = m.GuestState.RUNNING
-                return done()
             case m.PrepareVolume(disk=disk):
                 owner = self.world.volumes.setdefault(disk.path, disk.volume_id)
                 self.world.images.setdefault(disk.path, disk.backing_path)

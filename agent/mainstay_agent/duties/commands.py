@@ -24,7 +24,6 @@ from mainstay_proto.messages import (
     GrowDisk,
     GrowVolume,
     MigrateGuest,
-    PauseGuest,
     PoisonHost,
     PrepareIncoming,
     PrepareVolume,
@@ -32,7 +31,6 @@ from mainstay_proto.messages import (
     QueryGuests,
     RebootGuest,
     RemoveVolume,
-    ResumeGuest,
     ShowScreen,
     StartGuest,
     StopGuest,
@@ -94,10 +92,6 @@ class Commands:
                 return await guest_orders.stop_guest(charge, order, deadline)
             case RebootGuest():
                 return await guest_orders.reboot_guest(charge, order, deadline)
-            case PauseGuest():
-                return await guest_orders.pause_guest(charge, order, deadline)
-            case ResumeGuest():
-                return await guest_orders.resume_guest(charge, order, deadline)
             case ChangeMedium():
                 return await device_orders.change_medium(charge, order, deadline)
             case AttachDisk():

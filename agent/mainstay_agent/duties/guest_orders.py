@@ -22,10 +22,8 @@ from mainstay_proto.messages import (
     ForgetGuest,
     GuestReport,
     GuestSpec,
-    PauseGuest,
     QueryGuests,
     RebootGuest,
-    ResumeGuest,
     RunState,
     StartGuest,
     StopGuest,
@@ -153,7 +151,7 @@ def _refuse_stale(sighted: dict[str, GuestReport] | None, vm_id: str, epoch: int
     return None
 
 
-# --- reboot, pause, resume, forget, query -----------------------------------------------------------------------------
+# --- reboot, forget, query --------------------------------------------------------------------------------------------
 
 
 async def reboot_guest(charge: Charge, order: RebootGuest, deadline: Deadline) -> Outcome:
@@ -162,32 +160,6 @@ async def reboot_guest(charge: Charge, order: RebootGuest, deadline: Deadline) -
         return await charge.driver.reboot(charge.host_id, order.vm_id, order.forced, deadline.remaining_seconds())
 
     return await with_epoch(charge, order.vm_id, order.epoch, deadline, reboot)
-
-
-async def pause_guest(charge: Charge, order: PauseGuest, deadline: Deadline) -> Outcome:
-    async def pause() -> Outcome:
-        return await charge.driver.pause(charge.host_id, order.vm_id, deadline.remaining_seconds())
-
-    return await with_epoch(charge, order.vm_id, order.epoch, deadline, pause)
-
-
-async def resume_guest(charge: Charge, order: ResumeGuest, deadline: Deadline) -> Outcome:
-    async def resume() -> Outcome:
-        if not await _leases_hold(charge, order.vm_id):
-            return refused("no-lease", "a lease of its pools is not valid now")
-        outcome = await charge.driver.resume(charge.host_id, order.vm_id, deadline.remaining_seconds())
-        if outcome.done:
-            charge.book.want(order.vm_id, Wanted.RUNNING)
-        return outcome
-
-    return await with_epoch(charge, order.vm_id, order.epoch, deadline, resume)
-
-
-async def _leases_hold(charge: Charge, vm_id: str) -> bool:
-    """Pools without leases need none."""
-    entry = charge.book.entry(vm_id)
-    pools = entry.spec.pool_ids if entry is not None else frozenset()
-    return all(lease.valid for lease in await charge.area.leases() if lease.pool_id in pools)
 
 
 async def forget_guest(charge: Charge, order: ForgetGuest, deadline: Deadline) -> Outcome:

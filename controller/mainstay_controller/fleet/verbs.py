@@ -79,16 +79,6 @@ class Verbs(ABC):
         order = m.RebootGuest(vm_id=vm_id, epoch=epoch, forced=forced)
         return await self._order(host_id, order, command_id, deadline_seconds)
 
-    async def pause_guest(
-        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        return await self._order(host_id, m.PauseGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
-    async def resume_guest(
-        self, host_id: HostId, vm_id: VmId, epoch: int, *, command_id: str, deadline_seconds: float
-    ) -> Outcome:
-        return await self._order(host_id, m.ResumeGuest(vm_id=vm_id, epoch=epoch), command_id, deadline_seconds)
-
     async def change_medium(
         self,
         host_id: HostId,

@@ -50,6 +50,8 @@ class Stand(Protocol):
     async def destroy_by_outsider(self, vm_id: str) -> None:
         """[outsider]"""
 
+    async def pause_by_outsider(self, vm_id: str) -> None: ...
+
     async def stop_agent(self) -> None:
         """[agent-restart] The driver's process ends; `start_agent` gives `driver` a successor."""
 

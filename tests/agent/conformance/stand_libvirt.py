@@ -69,6 +69,9 @@ class MockStand:
     async def destroy_by_outsider(self, vm_id: str) -> None:
         await self.outside(vm_id, lambda domain: domain.destroy())
 
+    async def pause_by_outsider(self, vm_id: str) -> None:
+        await self.outside(vm_id, lambda domain: domain.suspend())
+
     async def outside(self, vm_id: str, deed: Callable[[libvirt.virDomain], object]) -> None:
         def do() -> None:
             line = libvirt.open(self.settings.uri)

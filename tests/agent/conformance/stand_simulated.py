@@ -52,6 +52,9 @@ class SimulatedStand:
     async def destroy_by_outsider(self, vm_id: str) -> None:
         self.world.destroy_by_outsider(vm_id)
 
+    async def pause_by_outsider(self, vm_id: str) -> None:
+        self.world.pause_by_outsider(vm_id)
+
     async def stop_agent(self) -> None:
         await self.driver.close()
 

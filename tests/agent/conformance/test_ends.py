@@ -71,7 +71,7 @@ async def test_our_own_destroy_is_told_as_ordered(stand: Stand) -> None:
 
 async def test_a_start_and_a_pause_are_told_too(stand: Stand) -> None:
     spec = await started(stand)
-    await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)
+    await stand.pause_by_outsider(spec.vm_id)
 
     states = []
     while GuestState.PAUSED not in states:

@@ -111,9 +111,8 @@ async def test_a_guest_that_is_shut_down_while_it_boots_obeys_as_soon_as_it_can(
 async def test_a_paused_guest_goes_on_when_told(stand: Stand) -> None:
     spec = await started(stand)
 
-    assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
+    await stand.pause_by_outsider(spec.vm_id)
     await eventually(lambda: is_in(stand, spec.vm_id, GuestState.PAUSED))
-    assert (await stand.driver.pause(stand.host_id, spec.vm_id, SOON_SECONDS)).done
 
     assert (await stand.driver.resume(stand.host_id, spec.vm_id, SOON_SECONDS)).done
     await eventually(lambda: is_in(stand, spec.vm_id, GuestState.RUNNING))
@@ -142,15 +141,13 @@ async def test_a_guest_is_forgotten_only_when_it_does_not_run(stand: Stand) -> N
     assert await report_of(stand, spec.vm_id) is None
 
 
-@pytest.mark.parametrize("order", ["reboot", "pause", "resume"])
+@pytest.mark.parametrize("order", ["reboot", "resume"])
 async def test_orders_for_an_unknown_guest_are_refused(stand: Stand, order: str) -> None:
     driver = stand.driver
 
     match order:
         case "reboot":
             outcome = await driver.reboot(stand.host_id, NOBODY, True, SOON_SECONDS)
-        case "pause":
-            outcome = await driver.pause(stand.host_id, NOBODY, SOON_SECONDS)
         case _:
             outcome = await driver.resume(stand.host_id, NOBODY, SOON_SECONDS)
 

@@ -14,7 +14,6 @@ from mainstay_agent.lease.observer import Observer
 from mainstay_agent.lease.tenure import Claim, Tenure
 from mainstay_controller.domain import jobs as job_rules
 from mainstay_controller.domain.ha import case, proof, settling, victims
-from mainstay_controller.domain.ha.evidence import Power
 from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
 from mainstay_controller.domain.ha.suspicion import Attention
 from mainstay_controller.domain.jobs import Workers
@@ -394,12 +393,13 @@ def a_postponed_job_is_done(plant: Planter) -> None:
 
 
 def the_source_goes_on_blindly(plant: Planter) -> None:
+    """Its agent resumes whatever is paused, and not only what its storage paused."""
+
     async def decide(self: Any, source: Any, target: Any) -> Any:
-        if source.power is Power.PAUSED:
-            await self._tell(self.cloud.fleet.resume_guest, self.source_id, self.vm.epoch, "resume")
         return await settle_migration.stayed(self.vm, self.run) if source.answered else None
 
     plant.put(settle_migration.Settling, "decide", decide)
+    plant.put(situation, "PAUSED_ON_IO_ERROR", "")
 
 
 def the_other_half_is_left(plant: Planter) -> None:

@@ -196,14 +196,6 @@ def reboot(line: libvirt.virConnect, vm_id: str, forced: bool) -> Outcome:
     return DONE
 
 
-def pause(line: libvirt.virConnect, vm_id: str) -> Outcome:
-    if (domain := active(line, vm_id)) is None:
-        return NO_SUCH_GUEST
-    if domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:
-        domain.suspend()
-    return DONE
-
-
 def resume(line: libvirt.virConnect, vm_id: str) -> Outcome:
     if (domain := active(line, vm_id)) is None:
         return NO_SUCH_GUEST

@@ -229,9 +229,6 @@ class LibvirtDriver:
     async def reboot(self, host_id: str, vm_id: str, forced: bool, deadline_seconds: float) -> Outcome:
         return await self._do(lambda line: deeds.reboot(line, vm_id, forced), deadline_seconds)
 
-    async def pause(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
-        return await self._do(lambda line: deeds.pause(line, vm_id), deadline_seconds)
-
     async def resume(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         return await self._do(lambda line: deeds.resume(line, vm_id), deadline_seconds)
 

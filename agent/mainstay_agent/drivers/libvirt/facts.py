@@ -10,12 +10,12 @@ from mainstay_agent.drivers.libvirt.settings import DomainType, LibvirtSettings
 from mainstay_proto.messages import HostFacts
 
 EVERYTHING = frozenset(
-    {"migrate", "pause", "stats", "console", "kernel-boot", "volumes", "vnc", "config-drive", "media", "hot-plug"}
+    {"migrate", "stats", "console", "kernel-boot", "volumes", "vnc", "config-drive", "media", "hot-plug"}
 )
 CAPABILITIES: dict[DomainType, frozenset[str]] = {
     DomainType.KVM: EVERYTHING,
     DomainType.QEMU: EVERYTHING,
-    DomainType.TEST: frozenset({"pause", "volumes", "config-drive"}),
+    DomainType.TEST: frozenset({"volumes", "config-drive"}),
 }
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -37,9 +37,7 @@ from mainstay_proto.messages import (
 from mainstay_runtime.errors import Unavailable
 
 NO_SUCH_GUEST = refused("no-such-guest")
-CAPABILITIES = frozenset(
-    {"migrate", "pause", "stats", "kernel-boot", "volumes", "media", "hot-plug", "config-drive", "inject"}
-)
+CAPABILITIES = frozenset({"migrate", "stats", "kernel-boot", "volumes", "media", "hot-plug", "config-drive", "inject"})
 CPU_SHARE_IN_USE = 0.1  # of what a running guest was given
 
 
@@ -164,12 +162,6 @@ class SimulatedDriver:
             return DONE
 
         return await self._with_living(host_id, vm_id, boot_again, deadline_seconds)
-
-    async def pause(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
-        def pause(host: SimulatedHost, copy: Copy) -> Outcome:
-            return _reached(host, copy, Turn.PAUSED, GuestState.PAUSED)
-
-        return await self._with_living(host_id, vm_id, pause, deadline_seconds)
 
     async def resume(self, host_id: str, vm_id: str, deadline_seconds: float) -> Outcome:
         def resume(host: SimulatedHost, copy: Copy) -> Outcome:

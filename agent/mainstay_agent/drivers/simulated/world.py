@@ -13,7 +13,7 @@ from types import TracebackType
 
 from mainstay_agent.driver import Outcome, refused, unknown
 from mainstay_agent.drivers.simulated.bmc import Manner, SimulatedBmc
-from mainstay_agent.drivers.simulated.copies import Copy
+from mainstay_agent.drivers.simulated.copies import Copy, Turn
 from mainstay_agent.drivers.simulated.host import SimulatedHost
 from mainstay_agent.lease.slots import Slot
 from mainstay_proto.messages import HostFacts, PoolMount, RunState, StopCause
@@ -176,6 +176,11 @@ class SimulatedWorld:
 
     def destroy_by_outsider(self, guest: str) -> SimulatedHost:
         return self._end(guest, StopCause.OUTSIDER, "destroyed on the host")
+
+    def pause_by_outsider(self, guest: str) -> SimulatedHost:
+        host, copy = self._find(guest)
+        host.turn(copy, Turn.PAUSED)
+        return host
 
     def hang_guest(self, guest: str) -> SimulatedHost:
         """Its process stops; it neither writes nor obeys until woken."""

@@ -1310,8 +1310,6 @@ class Command(google.protobuf.message.Message):
     START_GUEST_FIELD_NUMBER: builtins.int
     STOP_GUEST_FIELD_NUMBER: builtins.int
     REBOOT_GUEST_FIELD_NUMBER: builtins.int
-    PAUSE_GUEST_FIELD_NUMBER: builtins.int
-    RESUME_GUEST_FIELD_NUMBER: builtins.int
     PREPARE_INCOMING_FIELD_NUMBER: builtins.int
     MIGRATE_GUEST_FIELD_NUMBER: builtins.int
     ABORT_MIGRATION_FIELD_NUMBER: builtins.int
@@ -1341,10 +1339,6 @@ class Command(google.protobuf.message.Message):
     def stop_guest(self) -> Global___StopGuest: ...
     @property
     def reboot_guest(self) -> Global___RebootGuest: ...
-    @property
-    def pause_guest(self) -> Global___PauseGuest: ...
-    @property
-    def resume_guest(self) -> Global___ResumeGuest: ...
     @property
     def prepare_incoming(self) -> Global___PrepareIncoming: ...
     @property
@@ -1393,8 +1387,6 @@ class Command(google.protobuf.message.Message):
         start_guest: Global___StartGuest | None = ...,
         stop_guest: Global___StopGuest | None = ...,
         reboot_guest: Global___RebootGuest | None = ...,
-        pause_guest: Global___PauseGuest | None = ...,
-        resume_guest: Global___ResumeGuest | None = ...,
         prepare_incoming: Global___PrepareIncoming | None = ...,
         migrate_guest: Global___MigrateGuest | None = ...,
         abort_migration: Global___AbortMigration | None = ...,
@@ -1415,9 +1407,9 @@ class Command(google.protobuf.message.Message):
         grow_volume: Global___GrowVolume | None = ...,
         show_screen: Global___ShowScreen | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "pause_guest", b"pause_guest", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "resume_guest", b"resume_guest", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "pause_guest", "resume_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium", "attach_disk", "detach_disk", "grow_disk", "grow_volume", "show_screen"] | None: ...
+    def HasField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "migrate_guest", b"migrate_guest", "order", b"order", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "watch_host", b"watch_host"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["abort_migration", b"abort_migration", "attach_disk", b"attach_disk", "cancel_incoming", b"cancel_incoming", "change_medium", b"change_medium", "check_pool", b"check_pool", "command_id", b"command_id", "deadline_seconds", b"deadline_seconds", "detach_disk", b"detach_disk", "forget_guest", b"forget_guest", "grant_hold", b"grant_hold", "grow_disk", b"grow_disk", "grow_volume", b"grow_volume", "host_id", b"host_id", "migrate_guest", b"migrate_guest", "order", b"order", "poison_host", b"poison_host", "prepare_incoming", b"prepare_incoming", "prepare_volume", b"prepare_volume", "probe_host", b"probe_host", "query_guests", b"query_guests", "reboot_guest", b"reboot_guest", "remove_volume", b"remove_volume", "show_screen", b"show_screen", "start_guest", b"start_guest", "stop_guest", b"stop_guest", "traceparent", b"traceparent", "watch_host", b"watch_host"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["order", b"order"]) -> typing.Literal["start_guest", "stop_guest", "reboot_guest", "prepare_incoming", "migrate_guest", "abort_migration", "cancel_incoming", "forget_guest", "query_guests", "probe_host", "watch_host", "poison_host", "prepare_volume", "remove_volume", "check_pool", "grant_hold", "change_medium", "attach_disk", "detach_disk", "grow_disk", "grow_volume", "show_screen"] | None: ...
 
 Global___Command: typing_extensions.TypeAlias = Command
 
@@ -1525,42 +1517,6 @@ class RebootGuest(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["epoch", b"epoch", "forced", b"forced", "vm_id", b"vm_id"]) -> None: ...
 
 Global___RebootGuest: typing_extensions.TypeAlias = RebootGuest
-
-@typing.final
-class PauseGuest(google.protobuf.message.Message):
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    VM_ID_FIELD_NUMBER: builtins.int
-    EPOCH_FIELD_NUMBER: builtins.int
-    vm_id: builtins.str
-    epoch: builtins.int
-    def __init__(
-        self,
-        *,
-        vm_id: builtins.str = ...,
-        epoch: builtins.int = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["epoch", b"epoch", "vm_id", b"vm_id"]) -> None: ...
-
-Global___PauseGuest: typing_extensions.TypeAlias = PauseGuest
-
-@typing.final
-class ResumeGuest(google.protobuf.message.Message):
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    VM_ID_FIELD_NUMBER: builtins.int
-    EPOCH_FIELD_NUMBER: builtins.int
-    vm_id: builtins.str
-    epoch: builtins.int
-    def __init__(
-        self,
-        *,
-        vm_id: builtins.str = ...,
-        epoch: builtins.int = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["epoch", b"epoch", "vm_id", b"vm_id"]) -> None: ...
-
-Global___ResumeGuest: typing_extensions.TypeAlias = ResumeGuest
 
 @typing.final
 class ChangeMedium(google.protobuf.message.Message):
