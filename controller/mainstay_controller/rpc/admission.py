@@ -1,8 +1,9 @@
 """How newcomers are let in: no more at a time, and no more a second, than our loop can bear, so that ten thousand agents coming back are a queue and not
 a storm.
 
-The promise: who waits here is let in in the order of coming, within `wait_max_seconds` as far as can be foreseen; who would have to wait longer is told at
-once when to come again, each at another moment, as many a second as are let in.  There is no task behind it: who stands first keeps the door."""
+The promise: who waits here is let in in the order of coming, within `wait_max_seconds` as far as can be foreseen; who would have to wait
+longer - at once, or as soon as it turns out that we are slower than we thought - is told when to come again, each at another moment, as many a second as
+are let in.  So nobody waits until he gives up, having cost us an arrival for nothing.  There is no task behind it: who stands first keeps the door."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from itertools import islice
 from mainstay_controller.rpc.pace import Pace
 from mainstay_controller.rpc.refusals import Overloaded, later
 from mainstay_runtime.clock import Clock
+from mainstay_runtime.errors import Denied
 
 MOMENT_SECONDS = 0.02
 """The door is looked after so often."""
@@ -23,6 +25,7 @@ IN_HAND_SECONDS = 15.0
 RATE_SECONDS = 2.0
 """Over so long is counted how many are let in."""
 COME_AGAIN_MAX_SECONDS = 60.0
+IN_HAND_MIN = 4
 
 
 class Arrival:
@@ -44,10 +47,11 @@ class Arrival:
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """One newcomer's, in the line.  `called`: he is let in, or stands first."""
+    """One newcomer's, in the line.  `called`: he is let in, stands first, or is `refused`."""
 
     called: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     arrival: Arrival | None = None
+    refused: Denied | None = None
 
 
 class Admission:
@@ -88,7 +92,12 @@ class Admission:
     def _may_pass(self) -> int:
         """How many."""
         self._wait_no_longer_for_the_slow()
-        return max(0, min(int(self._due), self._in_hand_max - len(self._in_hand)))
+        return max(0, min(int(self._due), self._in_hand_bearable - len(self._in_hand)))
+
+    @property
+    def _in_hand_bearable(self) -> int:
+        """Half as long as one may wait here may pass until he has our word."""
+        return min(self._in_hand_max, max(IN_HAND_MIN, int(self._rate * self._wait_max_seconds / 2)))
 
     def _wait_no_longer_for_the_slow(self) -> None:
         since = self._clock.monotonic() - IN_HAND_SECONDS
@@ -99,6 +108,18 @@ class Admission:
         wait_seconds = (len(self._line) + 1 - self._may_pass()) / self._rate
         if wait_seconds > self._wait_max_seconds:
             raise later(Overloaded(), self._appointment(wait_seconds))
+
+    def _send_away_the_last(self) -> None:
+        """It goes more slowly than was foreseen when they came."""
+        there = len(self._line)
+        for place in list(reversed(self._line)):
+            wait_seconds = there / self._rate
+            if wait_seconds <= self._wait_max_seconds or there == 1:
+                return
+            place.refused = later(Overloaded(), self._appointment(wait_seconds))
+            self._call(place)
+            del self._line[place]
+            there -= 1
 
     def _appointment(self, wait_seconds: float) -> float:
         """In how many seconds: behind all that wait here, and all that were sent away."""
@@ -114,6 +135,8 @@ class Admission:
         try:
             if next(iter(self._line)) is not place:
                 await place.called
+            if place.refused is not None:
+                raise place.refused
             while place.arrival is None:
                 await self._keep_the_door()
             return place.arrival
@@ -139,6 +162,7 @@ class Admission:
             del self._line[place]
             place.arrival = self._let_in()
             self._call(place)
+        self._send_away_the_last()
 
     def _count_up(self, seconds_max: float) -> None:
         now = self._clock.monotonic()

@@ -18,7 +18,7 @@ class Pace:
     """It begins where ten thousand are in within half a minute."""
 
     per_second: float = 320.0
-    least_per_second: float = 10.0
+    least_per_second: float = 2.0
     most_per_second: float = 1000.0
     judged_at: float = float("-inf")
     latest_seconds: float = 0.0  # since then

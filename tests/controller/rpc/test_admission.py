@@ -118,6 +118,25 @@ async def test_no_more_are_let_in_than_can_be_dealt_with_at_a_time() -> None:
     assert (at_first, then, len(arrivals)) == (3, 4, 5), "the last did not have to wait for those who never end"
 
 
+async def test_who_stands_in_a_line_that_turns_out_to_be_slow_is_sent_away_before_he_gives_up() -> None:
+    clock = VirtualClock()
+    admission, told_at = Admission(clock), []
+
+    async def comes() -> None:
+        try:
+            with await admission.admit():
+                told_at.append(clock.monotonic())
+                await clock.sleep(12.0)  # as long as that takes where five a second can be dealt with
+        except Overloaded:
+            told_at.append(clock.monotonic())
+
+    async with background(*[comes] * 1000):
+        await asyncio.sleep(60)
+
+    assert len(told_at) == 1000
+    assert sum(at > 10.0 for at in told_at) <= 16, "as many as stand where the least pace is two a second"
+
+
 async def test_one_who_hangs_up_while_he_waits_holds_nobody_up() -> None:
     admission, came = Admission(VirtualClock(), pace=Pace.fixed(1.0), burst=1), []
 
