@@ -306,6 +306,8 @@ class Template:
     initrd: str = ""
     kernel_arguments: str = ""
     details: dict[str, str] = field(default_factory=dict)
+    user_data_id: UserDataId | None = None  # of guests that are made from it
+    user_data_policy: str | None = None  # how far those may be told otherwise
 
 
 # --- virtual machines ---------------------------------------------------------------------------------------------------
@@ -369,6 +371,7 @@ class Vm:
     nics: tuple[Nic, ...] = ()
     user_data: str = ""
     user_data_id: UserDataId | None = None  # under which name it was registered
+    user_data_details: dict[str, str] | None = None  # values of the variables in it
     key_pair: str = ""
     public_key: str | None = None  # of that pair, or a line for each, as they were when the guest was given them
     vnc_password: str = ""  # as releases before 0006 kept it: readable

@@ -48,6 +48,7 @@ def _files(vm: Vm, seed: Seed) -> Iterator[DriveFile]:
 
 def _open_stack_metadata(vm: Vm, seed: Seed) -> dict[str, object]:
     facts: dict[str, object] = {
+        **(vm.user_data_details or {}),
         "availability_zone": seed.zone_name,
         "hostname": vm.name,
         "name": vm.name,
@@ -63,6 +64,7 @@ def _open_stack_metadata(vm: Vm, seed: Seed) -> dict[str, object]:
 def _metadata(vm: Vm, seed: Seed) -> dict[str, str]:
     ip = vm.nics[0].ip if vm.nics else ""
     return {
+        **(vm.user_data_details or {}),
         "service-offering": seed.offering_name,
         "availability-zone": seed.zone_name,
         "local-hostname": vm.name,

@@ -35,7 +35,7 @@ from mainstay_controller.operations.offerings.disk_offerings import GIB
 from mainstay_controller.operations.resource_limits import check_limits
 from mainstay_controller.operations.vms import deploy_vm
 from mainstay_controller.operations.vms.key_pairs import key_pairs_named
-from mainstay_controller.operations.vms.user_data import NOTHING, told_by
+from mainstay_controller.operations.vms.user_data import NOTHING, Asked, told_by
 from mainstay_controller.store.port import eq
 
 
@@ -66,6 +66,7 @@ class DeployVirtualMachine:
     size: Annotated[int | None, "the size of a data disk in GiB, where its offering has none"] = None
     user_data: Annotated[str | None, "user data, in Base64", Length(32768)] = None
     user_data_id: Annotated[UserDataId | None, "the ID of registered user data, instead"] = None
+    user_data_details: Annotated[dict[str, str] | None, "values of the variables in it", Length(4096)] = None
     key_pair: Annotated[str, "the name of an SSH key pair"] = ""
     key_pairs: Annotated[tuple[str, ...], "the names of SSH key pairs, where it is to have several"] = ()
     group: Annotated[str, "the group it is shown in"] = ""
@@ -83,7 +84,8 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
     disk = await _data_disk(request, cloud)
     size = {ResourceType.INSTANCE: 1, ResourceType.CPU: offering.cpus, ResourceType.MEMORY: offering.memory_mib}
     await check_limits(owner, size | await _disks(request, disk, cloud), cloud)
-    told = await told_by(request.user_data, request.user_data_id, cloud) or NOTHING
+    asked = Asked(content=request.user_data, data_id=request.user_data_id, details=request.user_data_details or {})
+    told = await told_by(asked, await cloud.store.templates.by_id(request.template_id), cloud) or NOTHING
     job = await deploy_vm.begin(
         deploy_vm.NewVm(
             zone_id=request.zone_id,
@@ -104,6 +106,7 @@ async def deploy_virtual_machine(request: DeployVirtualMachine, caller: Caller, 
             data_disk_offering_id=request.disk_offering_id,
             user_data=told.content,
             user_data_id=told.id,
+            user_data_details=told.details,
             key_pairs=await key_pairs_named((request.key_pair, *request.key_pairs), owner, cloud, "keypair"),
             group=request.group,
             affinity_group_ids=await _groups(request, owner, cloud),

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mainstay_controller.api.access import EVERYBODY, USERS, Caller, owner_named
+from mainstay_controller.api.access import EVERYBODY, USERS, Caller, may_change, owner_named
 from mainstay_controller.api.answers import Success
+from mainstay_controller.api.errors import not_permitted
 from mainstay_controller.api.listing import ScopedListing, listing
 from mainstay_controller.api.parameters import Filter, Length
 from mainstay_controller.api.registry import command
 from mainstay_controller.api.views import groups as views
 from mainstay_controller.api.views import one
-from mainstay_controller.domain.ids import DomainId, ProjectId, UserDataId
+from mainstay_controller.api.views import templates as template_views
+from mainstay_controller.domain.ids import DomainId, ProjectId, TemplateId, UserDataId
 from mainstay_controller.operations.cloud import Cloud
+from mainstay_controller.operations.errors import InvalidParameter
 from mainstay_controller.operations.vms import user_data
+from mainstay_controller.operations.vms.user_data import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,16 @@ class RegisterUserData:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteUserData:
     id: Annotated[UserDataId, "the ID of the user data"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkUserDataToTemplate:
+    template_id: Annotated[TemplateId | None, "the ID of the template"] = None
+    iso_id: Annotated[TemplateId | None, "the ID of the ISO, instead"] = None
+    user_data_id: Annotated[UserDataId | None, "the ID of the user data; without one it has none any more"] = None
+    user_data_policy: Annotated[Policy, "how far a VM may be told otherwise: ALLOWOVERRIDE, APPEND or DENYOVERRIDE"] = (
+        Policy.ALLOW_OVERRIDE
+    )
 
 
 list_user_data = listing(
@@ -65,4 +79,18 @@ async def delete(request: DeleteUserData, _caller: Caller, cloud: Cloud) -> Succ
     return Success()
 
 
-COMMANDS = (list_user_data, register, delete)
+@command("linkUserDataToTemplate", roles=USERS)
+async def link(request: LinkUserDataToTemplate, caller: Caller, cloud: Cloud) -> template_views.TemplateView:
+    """Gives user data to all virtual machines that will be made from a template or ISO, or, without any, takes it away."""
+    named = [each for each in (request.template_id, request.iso_id) if each is not None]
+    if len(named) != 1:
+        raise InvalidParameter("templateid", "name a template by templateid, or an ISO by isoid")
+    template = await cloud.store.templates.by_id(named[0])
+    if not await may_change(caller, template, cloud.store):
+        raise not_permitted(caller.account.name)
+    data = await cloud.store.user_data.by_id(request.user_data_id) if request.user_data_id else None
+    linked = await user_data.link_to_template(template, data, request.user_data_policy, cloud)
+    return await one(template_views.templates, linked, caller, cloud)
+
+
+COMMANDS = (list_user_data, register, delete, link)

@@ -41,7 +41,7 @@ from mainstay_controller.operations.vms import (
     update_vm,
 )
 from mainstay_controller.operations.vms.groups import members_of
-from mainstay_controller.operations.vms.user_data import told_by
+from mainstay_controller.operations.vms.user_data import Asked, Told, told_by, with_details
 from mainstay_controller.store.port import LIVE, Where, any_of, contains, eq, none_of
 
 
@@ -176,6 +176,7 @@ class UpdateVirtualMachine:
     ha_enable: Annotated[bool | None, "whether it is restarted when its host fails"] = None
     user_data: Annotated[str | None, "user data, in Base64", Length(32768)] = None
     user_data_id: Annotated[UserDataId | None, "the ID of registered user data, instead"] = None
+    user_data_details: Annotated[dict[str, str] | None, "values of the variables in it", Length(4096)] = None
     delete_protection: Annotated[bool | None, "whether it is protected from deletion"] = None
     details: Annotated[dict[str, str] | None, "details, instead of those it has", Length(4096)] = None
 
@@ -231,10 +232,23 @@ async def migrate_virtual_machine(request: MigrateVirtualMachine, caller: Caller
     return accepted(job)
 
 
+async def _user_data(request: UpdateVirtualMachine, cloud: Cloud) -> Told | None:
+    """None: it stays as it is.  Values alone are of the user data that it has."""
+    if request.user_data is None and request.user_data_id is None and not request.user_data_details:
+        return None
+    vm = await cloud.store.vms.by_id(request.id)
+    template = await cloud.store.templates.get(vm.template_id) if vm.template_id else None
+    details = request.user_data_details or {}
+    if request.user_data is None and request.user_data_id is None:
+        return await with_details(Told(content=vm.user_data, id=vm.user_data_id), details, cloud)
+    asked = Asked(content=request.user_data, data_id=request.user_data_id, details=details)
+    return await told_by(asked, template, cloud)
+
+
 @command("updateVirtualMachine", roles=USERS)
 async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, cloud: Cloud) -> views.VmView:
     """Changes a virtual machine; name and user data only when it is Stopped."""
-    told = await told_by(request.user_data, request.user_data_id, cloud)
+    told = await _user_data(request, cloud)
     changes = update_vm.VmChanges(
         name=request.name,
         display_name=request.display_name,
@@ -242,6 +256,7 @@ async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, 
         ha_enabled=request.ha_enable,
         user_data=told.content if told is not None else None,
         user_data_id=told.id if told is not None else None,
+        user_data_details=told.details if told is not None else {},
         delete_protection=request.delete_protection,
         details=request.details,
     )

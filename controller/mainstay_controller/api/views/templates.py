@@ -10,7 +10,7 @@ from typing import ClassVar
 from mainstay_controller.api.access import Caller
 from mainstay_controller.api.views.related import by_ids, names_of
 from mainstay_controller.domain.os_types import name_of
-from mainstay_controller.domain.records import DomainRecord, Template
+from mainstay_controller.domain.records import DomainRecord, Template, UserData
 from mainstay_controller.operations.cloud import Cloud
 
 
@@ -49,12 +49,17 @@ class TemplateView:
     bootable: bool
     is_dynamically_scalable: bool = False
     details: dict[str, str]
+    user_data_id: str | None
+    user_data_name: str | None
+    user_data_params: str | None
+    user_data_policy: str | None
     tags: tuple[str, ...] = ()
 
 
 async def templates(records: Sequence[Template], _caller: Caller, cloud: Cloud) -> list[TemplateView]:
     accounts = await names_of(cloud.store.accounts, (template.account_id for template in records))
     domains = await by_ids(cloud.store.domains, (template.domain_id for template in records))
+    user_data = await by_ids(cloud.store.user_data, (template.user_data_id for template in records))
     zones = await names_of(cloud.store.zones, (template.zone_id for template in records))
     return [
         _template(
@@ -62,12 +67,19 @@ async def templates(records: Sequence[Template], _caller: Caller, cloud: Cloud) 
             accounts.get(template.account_id),
             domains.get(template.domain_id),
             zones.get(template.zone_id),
+            user_data.get(template.user_data_id),
         )
         for template in records
     ]
 
 
-def _template(template: Template, account: str | None, domain: DomainRecord | None, zone: str | None) -> TemplateView:
+def _template(
+    template: Template,
+    account: str | None,
+    domain: DomainRecord | None,
+    zone: str | None,
+    user_data: UserData | None,
+) -> TemplateView:
     return TemplateView(
         id=template.id,
         name=template.name,
@@ -99,4 +111,8 @@ def _template(template: Template, account: str | None, domain: DomainRecord | No
         requires_hvm=template.requires_hvm,
         bootable=template.bootable,
         details=template.details,
+        user_data_id=template.user_data_id,
+        user_data_name=user_data.name if user_data else None,
+        user_data_params=(user_data.params or None) if user_data else None,
+        user_data_policy=template.user_data_policy,
     )

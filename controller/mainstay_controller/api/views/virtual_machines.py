@@ -57,6 +57,8 @@ class VmView(Worked):
     username: str | None
     user_data_id: str | None
     user_data_name: str | None
+    user_data_details: str | None
+    user_data_policy: str | None
     domain_id: str
     domain: str | None
     state: str
@@ -142,6 +144,11 @@ async def virtual_machines_with_passwords(records: Sequence[Vm], caller: Caller,
     return [replace(view, password=password_of(vm, cloud)) for view, vm in zip(shown, records, strict=True)]
 
 
+def _in_braces(details: Mapping[str, str] | None) -> str | None:
+    """As CloudStack shows a map where it has text."""
+    return "{" + ", ".join(f"{name}={value}" for name, value in sorted(details.items())) + "}" if details else None
+
+
 def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
     """Which host it runs on is told to administrators only."""
     template, iso = names.templates.get(vm.template_id), names.templates.get(vm.iso_id)
@@ -155,6 +162,8 @@ def _virtual_machine(vm: Vm, names: _Names, *, with_host: bool) -> VmView:
         username=user.username if (user := names.users.get(vm.user_id)) else None,
         user_data_id=vm.user_data_id,
         user_data_name=names.user_data.get(vm.user_data_id),
+        user_data_details=_in_braces(vm.user_data_details),
+        user_data_policy=template.user_data_policy if template else None,
         domain_id=vm.domain_id,
         domain=names.domains.get(vm.domain_id),
         state=vm.state,

@@ -91,6 +91,7 @@ class NewVm:
     data_disk_offering_id: DiskOfferingId | None = None
     user_data: str = ""
     user_data_id: UserDataId | None = None  # under which name it is kept
+    user_data_details: Mapping[str, str] = field(default_factory=dict)
     key_pairs: tuple[KeyPair, ...] = ()
     group: str = ""
     affinity_group_ids: tuple[str, ...] = ()
@@ -282,6 +283,7 @@ def _vm(vm_id: VmId, new: NewVm, found: Checked, now: datetime, cloud: Cloud) ->
         memory_mib=offering.memory_mib,
         user_data=in_base64("userdata", new.user_data),
         user_data_id=new.user_data_id,
+        user_data_details=dict(new.user_data_details) or None,
         vnc_secret=fresh_screen_password(vm_id, cloud),
         affinity_group_ids=new.affinity_group_ids,
         group=new.group,

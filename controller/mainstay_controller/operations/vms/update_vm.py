@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mainstay_controller.domain.capacity.usage import CPU_RATIO_DETAIL, MEMORY_RATIO_DETAIL
 from mainstay_controller.domain.ids import UserDataId, VmId
@@ -29,6 +29,7 @@ class VmChanges:
     ha_enabled: bool | None = None
     user_data: str | None = None
     user_data_id: UserDataId | None = None
+    user_data_details: Mapping[str, str] = field(default_factory=dict)
     delete_protection: bool | None = None
     key_pairs: tuple[KeyPair, ...] = ()
     details: Mapping[str, str] | None = None
@@ -46,14 +47,22 @@ async def update_vm(vm_id: VmId, changes: VmChanges, cloud: Cloud) -> Vm:
         ha_enabled=vm.ha_enabled if changes.ha_enabled is None else changes.ha_enabled,
         user_data=vm.user_data if changes.user_data is None else in_base64("userdata", changes.user_data),
         user_data_id=vm.user_data_id if changes.user_data is None else changes.user_data_id,
+        user_data_details=vm.user_data_details
+        if changes.user_data is None
+        else dict(changes.user_data_details) or None,
         encrypted_password=None if changes.key_pairs else vm.encrypted_password,
         delete_protection=vm.delete_protection if changes.delete_protection is None else changes.delete_protection,
         details=vm.details if changes.details is None else _details(vm, changes.details),
         **keys,
     )
-    if vm.state is not VmState.STOPPED and (changed.name, changed.user_data) != (vm.name, vm.user_data):
+    if vm.state is not VmState.STOPPED and _as_it_boots(changed) != _as_it_boots(vm):
         raise ResourceInUse(f"VM {vm.name} is {vm.state}: its name and user data can be changed when it is Stopped")
     return await cloud.store.vms.swap(vm, changed)
+
+
+def _as_it_boots(vm: Vm) -> tuple[object, ...]:
+    """What a guest is told then, and not before the next time."""
+    return vm.name, vm.user_data, vm.user_data_details
 
 
 def _details(vm: Vm, wanted: Mapping[str, str]) -> dict[str, str]:
