@@ -25,6 +25,7 @@ from mainstay_controller.domain.ha.case import (
     evidence_in,
     generations_read,
     lease_expired,
+    reading_in_words,
 )
 from mainstay_controller.domain.ha.evidence import SlotSeen
 from mainstay_controller.domain.ha.proof import LeaseExpired, PoweredOff, Rebooted, Released, Victim, covers, proofs_for
@@ -164,6 +165,16 @@ def test_every_leased_pool_must_be_given_up_before_the_host_is_down() -> None:
 
 def off(asked_at: float = 119.0, since: float = 118.0) -> PowerReading:
     return PowerReading(state=PowerState.OFF, asked_at=asked_at, since=since, address="bmc1")
+
+
+def test_what_a_power_controller_says_in_its_own_words_stands_beside_its_state_unless_it_is_the_same() -> None:
+    told = [reading_in_words(replace(off(), detail=detail)) for detail in ("", "Off", "Chassis Power is off")]
+
+    assert told == [
+        "power controller bmc1 says Off",
+        "power controller bmc1 says Off",
+        "power controller bmc1 says Off (Chassis Power is off)",
+    ]
 
 
 def test_a_pool_on_which_a_guest_may_have_a_disk_proves_nothing_and_must_have_been_seen_moving() -> None:

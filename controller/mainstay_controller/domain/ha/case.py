@@ -416,4 +416,5 @@ def reading_in_facts(reading: PowerReading) -> dict[str, Json]:
 
 
 def reading_in_words(reading: PowerReading) -> str:
-    return f"power controller {reading.address} says {reading.state} {reading.detail}".rstrip()
+    in_its_own_words = f" ({reading.detail})" if reading.detail not in ("", reading.state) else ""
+    return f"power controller {reading.address} says {reading.state}{in_its_own_words}"
