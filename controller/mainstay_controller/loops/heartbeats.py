@@ -41,15 +41,11 @@ async def watch_heartbeats(cloud: Cloud) -> None:
 
 
 def heard_well(before: Hearing, now: float, cloud: Cloud) -> Hearing:
-    settings = cloud.settings
-    live_seconds = patience(settings).live_seconds
-    hearing = before.listened(
-        cloud.fleet.gaps_since(now - live_seconds), settings.ping_interval_seconds, live_seconds, now
-    )
+    beat_seconds, live_seconds = cloud.settings.ping_interval_seconds, patience(cloud.settings).live_seconds
+    gaps = cloud.fleet.gaps_since(now - live_seconds * before.slowness)
+    hearing = before.listened(gaps, beat_seconds, live_seconds, now)
     if hearing.slowness > 1 == before.slowness:
-        log.warning(
-            "we hear badly: all are given more time", beat_seconds=hearing.slowness * settings.ping_interval_seconds
-        )
+        log.warning("we hear badly: all are given more time", beat_seconds=hearing.slowness * beat_seconds)
     return hearing
 
 
