@@ -22,6 +22,7 @@ from mainstay_controller.api.errors import (
     unknown_command,
     unknown_entity,
 )
+from mainstay_controller.api.not_served import check_served
 from mainstay_controller.api.parameters import Parameter
 from mainstay_controller.api.registry import AnswerKind, Command, Entry, Handled, Registry
 from mainstay_controller.api.render import Rendered, rendered, rendered_refusal
@@ -84,6 +85,7 @@ class Dispatcher:
         if command.runs_as_job and self.cloud.is_leaving:
             raise ShutdownTriggered
         await self.admission.admit(caller, command, self.cloud)
+        check_served(command.name, call.parameters.items())
         arguments = typed_arguments(command.name, command.parameters, call.parameters)
         await _check_references(command, arguments, caller, self.cloud.store)
         async with asyncio.timeout(HANDLER_SECONDS_MAX):

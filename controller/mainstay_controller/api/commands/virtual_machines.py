@@ -179,6 +179,7 @@ class UpdateVirtualMachine:
     user_data_details: Annotated[dict[str, str] | None, "values of the variables in it", Length(4096)] = None
     delete_protection: Annotated[bool | None, "whether it is protected from deletion"] = None
     details: Annotated[dict[str, str] | None, "details, instead of those it has", Length(4096)] = None
+    cleanup_details: Annotated[bool, "take away all details"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +259,7 @@ async def update_virtual_machine(request: UpdateVirtualMachine, caller: Caller, 
         user_data_id=told.id if told is not None else None,
         user_data_details=told.details if told is not None else {},
         delete_protection=request.delete_protection,
-        details=request.details,
+        details={} if request.cleanup_details else request.details,
     )
     return await one(views.virtual_machines, await update_vm.update_vm(request.id, changes, cloud), caller, cloud)
 
