@@ -330,6 +330,17 @@ def migrations_in_trouble(scene: Scene) -> Iterator[Happening]:
         )
 
 
+def a_host_is_emptied_while_guests_come_to_it(scene: Scene) -> Iterator[Happening]:
+    host = scene.host()
+    there = replace(scene, hosts=(host,))
+    yield struck(users.empties, there, 35, 45)
+    for _ in range(4):
+        yield struck(users.migrates, after(there, -2, 0.5))
+    yield struck(users.starts, after(scene, 0, 20))
+    trouble = (faults.migration_acks_lost, faults.controller_killed, faults.way_cut, faults.agent_killed)
+    yield struck(scene.chance.choice(trouble), after(there, -1, 10))
+
+
 # --- disks ----------------------------------------------------------------------------------------------------------------
 
 
@@ -461,6 +472,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=a_crash_then_a_daemon_that_hangs),
         Chord(draw=migrations_without_a_last_word),
         Chord(draw=migrations_in_trouble),
+        Chord(draw=a_host_is_emptied_while_guests_come_to_it, controllers=(1, 2)),
         Chord(draw=a_new_disk_s_pool_goes_and_its_host_is_cut_off, has_data_disks=True),
         Chord(draw=a_disk_is_asked_for_where_nobody_hears, has_data_disks=True),
         Chord(draw=the_way_to_a_new_disk_is_gone_as_its_guest_ends, has_data_disks=True),

@@ -70,6 +70,7 @@ ALPHABET: Mapping[Letter, int] = {
     users.migrates: 6,
     users.attaches: 5,
     users.detaches: 3,
+    users.empties: 5,
 }
 
 THEMES: tuple[tuple[Letter, ...], ...] = (
@@ -138,6 +139,7 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
         users.reboots,
         users.destroys,
         users.migrates,
+        users.empties,
         faults.migration_acks_lost,
         faults.controller_killed,
         faults.controller_dies_at_a_call,

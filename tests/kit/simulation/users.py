@@ -1,4 +1,4 @@
-"""Users, who go on using the cloud while it burns: each asks some controller that lives, and takes no for an answer."""
+"""Users and operators, who go on using the cloud while it burns: each asks some controller that lives, and takes no for an answer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from mainstay_controller.domain.ids import HostId, VmId
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
-from mainstay_controller.domain.records import Job
+from mainstay_controller.domain.records import Host, Job
+from mainstay_controller.domain.states import ResourceState
 from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
 from mainstay_controller.operations.jobs import Asker
+from mainstay_controller.operations.maintenance import drain_host
 from mainstay_controller.operations.orders.choose_host import Wish
 from mainstay_controller.operations.vms import (
     attach_volume,
@@ -26,6 +28,7 @@ from mainstay_controller.operations.vms.vm_jobs import living_vm
 from mainstay_controller.store.port import NotFound, OutcomeUnknown, Stale, Unreachable
 from tests.kit.simulation.faults import Scene
 from tests.kit.simulation.furniture import DATA_VOLUMES, OFFERING, TEMPLATE, ZONE
+from tests.kit.simulation.loop import sim_loop
 from tests.kit.simulation.plan import Happening
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 USER = Asker(account_id=ADMIN_ACCOUNT_ID, user_id=ADMIN_USER_ID)
 NO = (OperationError, ForbiddenTransition, NotFound, Stale, OutcomeUnknown, Unreachable)
 
-Request = Callable[[Cloud], Awaitable[Job]]
+Request = Callable[[Cloud], Awaitable[Job | Host]]
+ASK_AGAIN_SECONDS, LOOKS_MAX = 3.0, 20
 
 
 def asks(scene: Scene, name: str, request: Request) -> Happening:
@@ -53,11 +57,14 @@ def ask(cloud: SimulatedCloud, request: Request) -> None:
 
 async def _ask(cloud: SimulatedCloud, at: Cloud, request: Request) -> None:
     try:
-        job = await request(at)
+        given = await request(at)
     except NO as error:
         cloud.story.tell("user", f"is told: {error!r}")
     else:
-        cloud.story.tell("user", f"has a job: {job.command} of {job.instance_id}")
+        cloud.story.tell(
+            "user",
+            f"has {given.name}" if isinstance(given, Host) else f"has a job: {given.command} of {given.instance_id}",
+        )
 
 
 def deploys(scene: Scene) -> Happening:
@@ -114,3 +121,19 @@ def detaches(scene: Scene) -> Happening:
         return await attach_volume.begin_detach(await cloud.store.volumes.by_id(volume_id), USER, cloud)
 
     return asks(scene, f"detach {volume_id}", request)
+
+
+def empties(scene: Scene) -> Happening:
+    """Maintenance of a host; at its end the operator asks until the host is given back, and looks after it once more: his first wish may come late."""
+    host_id = HostId(scene.host())
+
+    def begin(cloud: SimulatedCloud) -> None:
+        ask(cloud, lambda at: drain_host.begin(host_id, USER, at))
+
+    def end(cloud: SimulatedCloud, looks: int = LOOKS_MAX) -> None:
+        if cloud.database.rows.tables["hosts"][host_id].resource_state is not ResourceState.ENABLED:
+            ask(cloud, lambda at: drain_host.cancel(host_id, at))
+        if looks:
+            sim_loop().of_nobody_later(ASK_AGAIN_SECONDS, end, cloud, looks - 1)
+
+    return scene.lasts(f"{host_id} is to be emptied", begin, end, 5.0, 60.0)

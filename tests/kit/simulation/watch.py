@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mainstay_agent.drivers.simulated.copies import Copy
 from mainstay_controller.domain.ha.proof import UNSURE
 from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm, Volume
-from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, VmState
+from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, ResourceState, VmState
 from mainstay_proto.messages import StopCause
 from tests.kit.memory_store import EPOCH
 from tests.kit.simulation.lines import AT_REST, STOPS, Lines
@@ -110,6 +110,10 @@ class Watch:
                 tell(row.id, f"is {row.state} (was {before.state})")
                 if self.harmless and row.state is HostState.DOWN:
                     self.broken("no host that lives is called dead", row.id)
+            case Host() if before is not None and before.resource_state is not row.resource_state:
+                tell(row.id, f"is in {row.resource_state} (was {before.resource_state})")
+                if row.resource_state is ResourceState.MAINTENANCE:
+                    self._look_whether_it_is_empty(row)
             case Incident() if before is None or before.phase is not row.phase:
                 about = row.vm_id or row.host_id
                 tell(f"incident {about}", f"{row.phase}: {row.timeline[-1]['text'] if row.timeline else row.trigger}")
@@ -141,6 +145,11 @@ class Watch:
         starts = [job.created for job in jobs if job.command in STARTS]
         return bool(stops) and max(stops) > max(starts, default=min(stops) - timedelta(1))
 
+    def _look_whether_it_is_empty(self, host: Host) -> None:
+        there = [copy.spec.vm_id for copy in self.cloud.host(host.id).copies.values() if copy.executes]
+        if there:
+            self.broken("a host in maintenance has no guest", f"{host.id} has {', '.join(there)}")
+
     # --- copies ---
 
     def copy_changed(self, host: HarshHost, copy: Copy) -> None:
@@ -151,6 +160,9 @@ class Watch:
             return
         self.starts += 1
         self._look_at_its_epoch(host, copy)
+        row = self.cloud.database.rows.tables["hosts"].get(host.host_id)
+        if row is not None and row.resource_state is ResourceState.MAINTENANCE:
+            self._look_whether_it_is_empty(row)
         vm = self._vms.get(vm_id)
         if self._is_stopped_by_user(vm_id):
             self.broken("what the user stopped stays stopped", f"{vm_id} runs on {host.host_id}")
@@ -189,6 +201,11 @@ class Watch:
             *(wrong for vm in tables["vms"].values() for wrong in self._wrong_with_vm(vm)),
             *(wrong for volume in tables["volumes"].values() for wrong in self._wrong_with_disk(volume)),
             *(f"{host.id} is {host.state}" for host in tables["hosts"].values() if host.state is not HostState.UP),
+            *(
+                f"{host.id} is in {host.resource_state}"
+                for host in tables["hosts"].values()
+                if host.resource_state is not ResourceState.ENABLED
+            ),
             *(
                 f"job {job.command} of {job.instance_id} is pending: {job.phase}"
                 for job in tables["jobs"].values()

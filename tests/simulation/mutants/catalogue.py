@@ -17,10 +17,12 @@ from mainstay_controller.domain.ha import case, proof, settling, victims
 from mainstay_controller.domain.ha.proof import LeaseExpired, Rebooted, Released
 from mainstay_controller.domain.ha.suspicion import Attention
 from mainstay_controller.domain.jobs import Workers
+from mainstay_controller.domain.states import VmState
 from mainstay_controller.fleet import commands, fleet, verbs
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
 from mainstay_controller.fleet.outcome import Done, Failed, Unknown
+from mainstay_controller.operations.maintenance import drain_host
 from mainstay_controller.operations.orders import ask_again, start_orders
 from mainstay_controller.operations.recovery import (
     casebook,
@@ -415,6 +417,15 @@ def a_target_need_not_forget(plant: Planter) -> None:
     plant.put(settle_migration.Settling, "_target_has_forgotten", forgotten)
 
 
+def a_host_without_running_guests_is_empty(plant: Planter) -> None:
+    ships = drain_host.guests_on
+
+    async def guests_on(host: Any, cloud: Any) -> Any:
+        return [vm for vm in await ships(host, cloud) if vm.state is VmState.RUNNING]
+
+    plant.put(drain_host, "guests_on", guests_on)
+
+
 # --- disks ------------------------------------------------------------------------------------------------------------
 
 
@@ -525,6 +536,7 @@ CATALOGUE = {
         (the_source_goes_on_blindly, "migrations_without_a_last_word"),
         (the_other_half_is_left, "migrations_without_a_last_word"),
         (a_target_need_not_forget, "migrations_in_trouble"),
+        (a_host_without_running_guests_is_empty, "a_host_is_emptied_while_guests_come_to_it"),
     ),
     "disk": (
         (a_new_disk_needs_no_lease, "a_new_disk_s_pool_goes_and_its_host_is_cut_off"),
