@@ -16,7 +16,7 @@ from mainstay_agent.drivers.simulated.leases import BootMemory, lease_ports
 from mainstay_agent.drivers.simulated.network import CablePinger
 from mainstay_agent.drivers.simulated.world import Pace, SimulatedWorld
 from mainstay_agent.duties.agent import Agent, Surroundings
-from mainstay_agent.duties.ports import DutySettings, Hypervisor
+from mainstay_agent.duties.ports import DutySettings, Hypervisor, ScreenLines
 from mainstay_agent.lease.bounds import FAST
 from mainstay_agent.lease.local import LocalLeaseArea
 from mainstay_proto.messages import (
@@ -169,6 +169,7 @@ class Site:
         self.ends: dict[str, ControllerEnd] = {}
         self.agents: dict[str, Agent] = {}
         self.areas: dict[str, ResidentArea] = {}
+        self.screen_lines: ScreenLines | None = None
         self.broken: list[tuple[str, Exception]] = []
         self._memories: dict[str, KeptBytes] = {}
         self._lease_memories: dict[str, BootMemory] = {}
@@ -187,13 +188,16 @@ class Site:
             name,
             "test",
             Surroundings(
-                hypervisor=Hypervisor(driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver),
+                hypervisor=Hypervisor(
+                    driver=driver, migration=driver, volumes=driver, devices=driver, stats=driver, screens=driver
+                ),
                 area_of=lambda _facts: self.areas[name],
                 memory_of=lambda _facts: self._memories.setdefault(name, KeptBytes()),
                 hosts_memory=self._memories.setdefault(f"hosts of {name}", KeptBytes()),
                 uplink=end,
                 pinger=CablePinger(self.world, host),
                 clock=self.clock,
+                screen_lines=self.screen_lines,
             ),
             self.settings,
         )

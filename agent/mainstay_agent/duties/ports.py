@@ -57,4 +57,5 @@ class DutySettings:
     progress_seconds: float = 1.0  # between two words about a migration
     load_report_seconds: float = 60.0
     ping_deadline_seconds: float = 1.0
+    screens_max: int = 64  # of a host, looked at together
     results_max: int = 200  # remembered, so that a command sent again is answered

@@ -19,7 +19,6 @@ from mainstay_runtime.logs import logger
 from mainstay_runtime.session import SEND_SECONDS, Stream
 from mainstay_runtime.tasks import background
 
-SCREENS_MAX = 64
 NOT_RUNNING = refused("not-running", "the guest does not run here under that epoch")
 
 Line = Stream[ScreenPiece, ScreenPiece]
@@ -34,8 +33,8 @@ async def show_screen(charge: Charge, order: ShowScreen, deadline: Deadline) -> 
         return NOT_SUPPORTED
     if not _runs(charge, order):
         return NOT_RUNNING
-    if charge.screens_shown >= SCREENS_MAX:
-        return refused("too-many-screens", f"{SCREENS_MAX} screens of this host are being looked at")
+    if charge.screens_shown >= charge.settings.screens_max:
+        return refused("too-many-screens", f"{charge.screens_shown} screens of this host are being looked at")
     screen = await screens.open_screen(charge.host_id, order.vm_id, deadline.remaining_seconds())
     if isinstance(screen, Outcome):
         return screen
