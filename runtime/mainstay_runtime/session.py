@@ -109,6 +109,7 @@ async def converse(
             async for message in outbox:
                 async with asyncio.timeout(SEND_SECONDS):
                     await stream.send(message)
+                del message  # until the next there may be months, and the first is big
         except Unavailable as lost:
             outbox.close(str(lost))
         except TimeoutError:

@@ -153,8 +153,10 @@ class Sessions:
                 session, hello = await self._let_in(peer, stream, arrival)
             try:
                 answer = await self._sink.opened(hello, peer, session)
-                del hello, arrival  # a session lasts for months
-                await self._hold(session, answer, stream)
+                accepted = await self._answered(session, answer, stream)
+                del hello, arrival, answer  # a session lasts for months, and a Welcome names all hosts of its pools
+                if accepted:
+                    await self._hold(session, stream)
             finally:
                 self._live.pop(session.agent_id)
                 session.is_over()
@@ -228,11 +230,15 @@ class Sessions:
             except TimeoutError as error:
                 raise later(DuplicateSession(), CLOSE_SECONDS) from error
 
-    async def _hold(self, session: Session, answer: Welcome | Refused, stream: Stream[Down, Up]) -> None:
+    async def _answered(self, session: Session, answer: Welcome | Refused, stream: Stream[Down, Up]) -> bool:
+        """True: it is welcome."""
         if isinstance(answer, Refused):
             await _turn_away(session.peer, answer, stream)
-            return
+            return False
         session.welcomed(answer)
+        return True
+
+    async def _hold(self, session: Session, stream: Stream[Down, Up]) -> None:
         try:
             await converse(stream, session.outbox, partial(self._hear, session))
         except Exception:
