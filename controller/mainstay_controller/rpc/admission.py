@@ -25,7 +25,6 @@ IN_HAND_SECONDS = 15.0
 RATE_SECONDS = 2.0
 """Over so long is counted how many are let in."""
 COME_AGAIN_MAX_SECONDS = 60.0
-IN_HAND_MIN = 4
 
 
 class Arrival:
@@ -92,12 +91,7 @@ class Admission:
     def _may_pass(self) -> int:
         """How many."""
         self._wait_no_longer_for_the_slow()
-        return max(0, min(int(self._due), self._in_hand_bearable - len(self._in_hand)))
-
-    @property
-    def _in_hand_bearable(self) -> int:
-        """Half as long as one may wait here may pass until he has our word."""
-        return min(self._in_hand_max, max(IN_HAND_MIN, int(self._rate * self._wait_max_seconds / 2)))
+        return max(0, min(int(self._due), self._in_hand_max - len(self._in_hand)))
 
     def _wait_no_longer_for_the_slow(self) -> None:
         since = self._clock.monotonic() - IN_HAND_SECONDS
