@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mainstay_controller.domain.ids import PoolId
@@ -9,8 +11,11 @@ from mainstay_controller.domain.states import JobState, PoolState, VmState
 from mainstay_controller.operations.errors import ResourceInUse
 from mainstay_controller.operations.maintenance import storage_maintenance
 from mainstay_controller.operations.own_details import STOPPED_FOR_IT
-from mainstay_controller.operations.vms import stop_vm
-from tests.kit.small_cloud import ANN, POOL, Here, a_cloud
+from mainstay_controller.operations.vms import reboot_vm, stop_vm
+from mainstay_controller.store.port import OutcomeUnknown, Unreachable
+from mainstay_runtime.tasks import background
+from tests.kit.small_cloud import ANN, POOL, Here, a_cloud, a_controller, a_site
+from tests.kit.told_hosts import Deaf
 from tests.kit.wishes import a_running_vm, a_stopped_vm, deploy
 
 
@@ -69,6 +74,56 @@ async def test_a_cancelled_maintenance_ends_the_job_and_starts_what_it_stopped()
 
         assert ended.state is JobState.CANCELLED
         assert (await here.vm(vm.id)).state is VmState.RUNNING
+
+
+async def test_one_that_still_waited_for_its_stop_runs_again_too() -> None:
+    async with a_cloud() as here:
+        vm = await a_running_vm(here)
+        here.host(1).twist("reboot", Deaf())
+        await reboot_vm.begin(vm.id, ANN, here.cloud)
+        await storage_maintenance.begin(POOL, ANN, here.cloud)
+
+        async with background(here.work_for_ever):
+            await asyncio.sleep(5)
+            await storage_maintenance.cancel(PoolId(POOL), ANN, here.cloud)
+        await settled(here)
+
+        assert stop_vm.COMMAND in [job.command for job in await here.cloud.store.jobs.find()]
+        assert (await here.vm(vm.id)).state is VmState.RUNNING
+
+
+async def test_a_database_that_fails_while_it_is_cancelled_leaves_nobody_stopped() -> None:
+    calls = 1
+    while await runs_again_after_a_failure_at(calls):
+        calls += 1
+
+    assert calls > 10
+
+
+async def runs_again_after_a_failure_at(number: int) -> bool:
+    """False: there were not so many calls."""
+    site = await a_site(hosts=2)
+    first = await a_controller(site, "first")
+    vms = [await a_running_vm(first, name=f"vm{each}") for each in range(2)]
+    await first.run(await storage_maintenance.begin(POOL, ANN, first.cloud))
+    calls = 0
+
+    async def fail_once(call: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            raise OutcomeUnknown(call) if call == "commit" else Unreachable(call)
+
+    second = await a_controller(site, "second", before=fail_once)
+    try:
+        await storage_maintenance.cancel(PoolId(POOL), ANN, second.cloud)
+    except (OutcomeUnknown, Unreachable):
+        await storage_maintenance.cancel(PoolId(POOL), ANN, second.cloud)
+    failed = calls >= number
+    calls = number
+    await settled(second)
+    assert {(await second.vm(vm.id)).state for vm in vms} == {VmState.RUNNING}, f"failed at call {number}"
+    return failed
 
 
 async def test_a_vm_that_its_user_stopped_meanwhile_stays_stopped() -> None:

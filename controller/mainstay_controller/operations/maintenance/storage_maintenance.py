@@ -19,10 +19,11 @@ from mainstay_controller.operations.living import living_pool
 from mainstay_controller.operations.orders.choose_host import Wish
 from mainstay_controller.operations.own_details import STOPPED_FOR_IT
 from mainstay_controller.operations.vms import start_vm, stop_vm
-from mainstay_controller.store.port import LIVE, any_of, eq
+from mainstay_controller.store.port import LIVE, Stale, any_of, eq
 
 COMMAND, EVENT, CANCEL_EVENT = "enableStorageMaintenance", "MAINT.PREPARE.PS", "MAINT.CANCEL.PS"
 LOOK_AGAIN_SECONDS = 1.0
+GONE = (VmState.DESTROYED, VmState.EXPUNGING, VmState.ERROR)
 
 
 async def begin(pool_id: PoolId, asker: Asker, cloud: Cloud) -> Job:
@@ -62,20 +63,28 @@ async def work(run: JobRun) -> StoragePool:
 
 
 async def cancel(pool_id: PoolId, asker: Asker, cloud: Cloud) -> StoragePool:
-    """In service again; the VMs that were stopped for it start."""
-    pool = await living_pool(pool_id, cloud.store)
-    if pool.state is PoolState.UP:
+    """In service again; the VMs that were stopped for it start.  All of that is written together, or nothing of it."""
+    while True:
+        pool = await living_pool(pool_id, cloud.store)
+        if pool.state is PoolState.UP:
+            return pool
+        try:
+            pool = await _reopen(pool, asker, cloud)
+        except Stale:
+            continue  # a user or the job that empties it was faster: look again
+        cloud.fleet.bells.ring(JOBS)
         return pool
-    stopped = _stopped_for_it(pool)
+
+
+async def _reopen(pool: StoragePool, asker: Asker, cloud: Cloud) -> StoragePool:
     details = {name: value for name, value in pool.details.items() if name != STOPPED_FOR_IT}
     async with cloud.store.transaction() as store:
-        pool = await store.pools.swap(pool, replace(pool, state=PoolState.UP, details=details))
+        for vm in await store.vms.find(any_of("id", _stopped_for_it(pool)), LIVE):
+            if vm.state not in GONE and not vm.wanted_running:  # some may still wait for their stop
+                await start_vm.begin_within(store, vm, Wish(), asker, cloud)
         about = replace(_about(pool), user_id=asker.user_id, account_id=asker.account_id)
         await cloud.journal.event(store, CANCEL_EVENT, f"storage pool {pool.name} is in service again", about)
-    for vm in await cloud.store.vms.find(any_of("id", stopped), LIVE):
-        if vm.state in (VmState.STOPPED, VmState.STOPPING) and not vm.wanted_running:
-            await start_vm.begin(vm.id, Wish(), asker, cloud)
-    return pool
+        return await store.pools.swap(pool, replace(pool, state=PoolState.UP, details=details))
 
 
 async def _guests_of(pool: StoragePool, cloud: Cloud) -> list[Vm]:

@@ -18,7 +18,7 @@ from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.change_state import change_vm
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InsufficientCapacity, OperationError, ResourceInUse
-from mainstay_controller.operations.jobs import Asker, JobRun
+from mainstay_controller.operations.jobs import JOBS, Asker, JobRun
 from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.orders.ask_again import boot_is_over, until_known
 from mainstay_controller.operations.orders.choose_host import (
@@ -35,8 +35,8 @@ from mainstay_controller.operations.orders.choose_host import (
 from mainstay_controller.operations.orders.decision_record import alert_key
 from mainstay_controller.operations.orders.start_orders import as_victim, order_start, raise_epoch, taken_off
 from mainstay_controller.operations.storage.make_volumes import VolumeNotMade, assign_pool, make_volumes, withdraw_pool
-from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
-from mainstay_controller.store.port import LIVE, Stale, eq, ne
+from mainstay_controller.operations.vms.vm_jobs import living_vm, tell_end, write_vm_job
+from mainstay_controller.store.port import LIVE, Stale, Store, eq, ne
 
 COMMAND, EVENT = "startVirtualMachine", "VM.START"
 RIVALS_PAUSE_SECONDS = 0.5
@@ -61,8 +61,16 @@ async def begin(vm_id: VmId, wish: Wish, asker: Asker, cloud: Cloud, *, command:
     vm = await living_vm(vm_id, cloud.store)
     if vm.state not in (VmState.STOPPED, VmState.STOPPING, VmState.STARTING, VmState.RUNNING):
         raise ResourceInUse(f"VM {vm.name} cannot be started: it is {vm.state}")
+    async with cloud.store.transaction() as store:
+        job = await begin_within(store, vm, wish, asker, cloud, command=command)
+    cloud.fleet.bells.ring(JOBS)
+    return job
+
+
+async def begin_within(store: Store, vm: Vm, wish: Wish, asker: Asker, cloud: Cloud, *, command: str = COMMAND) -> Job:
+    """In the caller's transaction, who rings the bell after it; whatever the VM is now, the job looks when its turn comes."""
     changed = replace(vm, wanted_running=True)
-    return await begin_vm_job(command, EVENT, vm, asker, cloud, changed=changed, parameters=wish_in_words(wish))
+    return await write_vm_job(command, EVENT, vm, asker, store, cloud, changed=changed, parameters=wish_in_words(wish))
 
 
 async def work(run: JobRun) -> Vm:

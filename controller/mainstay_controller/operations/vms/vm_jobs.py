@@ -34,21 +34,36 @@ async def begin_vm_job(
     parameters: Mapping[str, str] | None = None,
 ) -> Job:
     """The VM's change, the event and the job become visible together.  Raises Stale if the VM changed since it was read."""
+    async with cloud.store.transaction() as store:
+        job = await write_vm_job(command, event, vm, asker, store, cloud, changed=changed, parameters=parameters)
+    cloud.fleet.bells.ring(JOBS)
+    return job
+
+
+async def write_vm_job(
+    command: str,
+    event: str,
+    vm: Vm,
+    asker: Asker,
+    store: Store,
+    cloud: Cloud,
+    *,
+    changed: Vm | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Job:
+    """In the caller's transaction, who rings the bell after it."""
     job = new_job(
         cloud,
         command,
         asker,
-        await cloud.store.now(),
+        await store.now(),
         instance_type=INSTANCE_TYPE,
         instance_id=vm.id,
         parameters=parameters,
     )
-    async with cloud.store.transaction() as store:
-        if changed is not None:
-            vm = await store.vms.swap(vm, changed)
-        job = await add_vm_job(job, event, vm, store, cloud)
-    cloud.fleet.bells.ring(JOBS)
-    return job
+    if changed is not None:
+        vm = await store.vms.swap(vm, changed)
+    return await add_vm_job(job, event, vm, store, cloud)
 
 
 async def add_vm_job(job: Job, event: str, vm: Vm, store: Store, cloud: Cloud) -> Job:
