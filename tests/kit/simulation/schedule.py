@@ -71,6 +71,7 @@ ALPHABET: Mapping[Letter, int] = {
     users.attaches: 5,
     users.detaches: 3,
     users.empties: 5,
+    users.closes: 3,
 }
 
 THEMES: tuple[tuple[Letter, ...], ...] = (
@@ -140,6 +141,7 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
         users.destroys,
         users.migrates,
         users.empties,
+        users.closes,
         faults.migration_acks_lost,
         faults.controller_killed,
         faults.controller_dies_at_a_call,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from mainstay_controller.domain.ids import HostId, VmId
+from mainstay_controller.domain.ids import HostId, PoolId, VmId
 from mainstay_controller.domain.lifecycle.table import ForbiddenTransition
-from mainstay_controller.domain.records import Host, Job
-from mainstay_controller.domain.states import ResourceState
+from mainstay_controller.domain.records import Host, Job, StoragePool
+from mainstay_controller.domain.states import PoolState, ResourceState
 from mainstay_controller.operations.beginning.first_admin import ADMIN_ACCOUNT_ID, ADMIN_USER_ID, ROOT_DOMAIN_ID
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import OperationError
 from mainstay_controller.operations.jobs import Asker
-from mainstay_controller.operations.maintenance import drain_host
+from mainstay_controller.operations.maintenance import drain_host, storage_maintenance
 from mainstay_controller.operations.orders.choose_host import Wish
 from mainstay_controller.operations.vms import (
     attach_volume,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 USER = Asker(account_id=ADMIN_ACCOUNT_ID, user_id=ADMIN_USER_ID)
 NO = (OperationError, ForbiddenTransition, NotFound, Stale, OutcomeUnknown, Unreachable)
 
-Request = Callable[[Cloud], Awaitable[Job | Host]]
+Request = Callable[[Cloud], Awaitable[Job | Host | StoragePool]]
 ASK_AGAIN_SECONDS, LOOKS_MAX = 3.0, 20
 
 
@@ -61,10 +61,8 @@ async def _ask(cloud: SimulatedCloud, at: Cloud, request: Request) -> None:
     except NO as error:
         cloud.story.tell("user", f"is told: {error!r}")
     else:
-        cloud.story.tell(
-            "user",
-            f"has {given.name}" if isinstance(given, Host) else f"has a job: {given.command} of {given.instance_id}",
-        )
+        got = f"a job: {given.command} of {given.instance_id}" if isinstance(given, Job) else given.name
+        cloud.story.tell("user", f"has {got}")
 
 
 def deploys(scene: Scene) -> Happening:
@@ -124,16 +122,38 @@ def detaches(scene: Scene) -> Happening:
 
 
 def empties(scene: Scene) -> Happening:
-    """Maintenance of a host; at its end the operator asks until the host is given back, and looks after it once more: his first wish may come late."""
+    """Maintenance of a host."""
     host_id = HostId(scene.host())
+    return _maintenance(
+        f"{host_id} is to be emptied",
+        lambda at: drain_host.begin(host_id, USER, at),
+        lambda cloud: cloud.database.rows.tables["hosts"][host_id].resource_state is ResourceState.ENABLED,
+        lambda at: drain_host.cancel(host_id, at),
+        scene,
+    )
 
-    def begin(cloud: SimulatedCloud) -> None:
-        ask(cloud, lambda at: drain_host.begin(host_id, USER, at))
+
+def closes(scene: Scene) -> Happening:
+    """Maintenance of a pool; whatever has a disk there is stopped, and runs again afterwards."""
+    pool_id = PoolId(scene.pool())
+    return _maintenance(
+        f"{pool_id} is to be closed",
+        lambda at: storage_maintenance.begin(pool_id, USER, at),
+        lambda cloud: cloud.database.rows.tables["pools"][pool_id].state is PoolState.UP,
+        lambda at: storage_maintenance.cancel(pool_id, USER, at),
+        scene,
+    )
+
+
+def _maintenance(
+    name: str, request: Request, is_over: Callable[[SimulatedCloud], bool], cancel: Request, scene: Scene
+) -> Happening:
+    """At its end the operator asks until it is over, and looks after it for a while: his first wish may come late."""
 
     def end(cloud: SimulatedCloud, looks: int = LOOKS_MAX) -> None:
-        if cloud.database.rows.tables["hosts"][host_id].resource_state is not ResourceState.ENABLED:
-            ask(cloud, lambda at: drain_host.cancel(host_id, at))
+        if not is_over(cloud):
+            ask(cloud, cancel)
         if looks:
             sim_loop().of_nobody_later(ASK_AGAIN_SECONDS, end, cloud, looks - 1)
 
-    return scene.lasts(f"{host_id} is to be emptied", begin, end, 5.0, 60.0)
+    return scene.lasts(name, lambda cloud: ask(cloud, request), end, 5.0, 60.0)

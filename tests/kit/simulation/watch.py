@@ -12,8 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from mainstay_agent.drivers.simulated.copies import Copy
 from mainstay_controller.domain.ha.proof import UNSURE
-from mainstay_controller.domain.records import Controller, Decision, Host, Incident, Job, Vm, Volume
-from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, ResourceState, VmState
+from mainstay_controller.domain.records import (
+    Controller,
+    Decision,
+    Host,
+    Incident,
+    Job,
+    StoragePool,
+    Vm,
+    Volume,
+)
+from mainstay_controller.domain.states import HostState, IncidentPhase, JobState, PoolState, ResourceState, VmState
+from mainstay_controller.operations.own_details import STOPPED_FOR_IT
 from mainstay_proto.messages import StopCause
 from tests.kit.memory_store import EPOCH
 from tests.kit.simulation.lines import AT_REST, STOPS, Lines
@@ -68,7 +78,7 @@ class Watch:
             if vm is not before:
                 self._vms[id] = vm
                 self._vm_changed(before, vm)
-        for name in ("controllers", "hosts", "incidents", "jobs", "decisions"):
+        for name in ("controllers", "hosts", "incidents", "jobs", "decisions", "pools"):
             known = self._others.setdefault(name, {})
             for id, row in tables[name].items():
                 before = known.get(id)
@@ -114,6 +124,10 @@ class Watch:
                 tell(row.id, f"is in {row.resource_state} (was {before.resource_state})")
                 if row.resource_state is ResourceState.MAINTENANCE:
                     self._look_whether_it_is_empty(row)
+            case StoragePool() if before is not None and before.state is not row.state:
+                tell(row.id, f"is {row.state} (was {before.state})")
+                if row.state is PoolState.UP:
+                    self._look_whether_all_start_again(before)
             case Incident() if before is None or before.phase is not row.phase:
                 about = row.vm_id or row.host_id
                 tell(f"incident {about}", f"{row.phase}: {row.timeline[-1]['text'] if row.timeline else row.trigger}")
@@ -149,6 +163,12 @@ class Watch:
         there = [copy.spec.vm_id for copy in self.cloud.host(host.id).copies.values() if copy.executes]
         if there:
             self.broken("a host in maintenance has no guest", f"{host.id} has {', '.join(there)}")
+
+    def _look_whether_all_start_again(self, closed: StoragePool) -> None:
+        for vm_id in filter(None, closed.details.get(STOPPED_FOR_IT, "").split(",")):
+            vm = self._vms[vm_id]
+            if not vm.wanted_running and vm.state in (VmState.STOPPED, VmState.STOPPING):
+                self.broken("what was stopped for a pool starts again", f"{vm_id} is {vm.state} as {closed.id} opens")
 
     # --- copies ---
 
@@ -206,6 +226,7 @@ class Watch:
                 for host in tables["hosts"].values()
                 if host.resource_state is not ResourceState.ENABLED
             ),
+            *(f"pool {pool.id} is {pool.state}" for pool in tables["pools"].values() if pool.state is not PoolState.UP),
             *(
                 f"job {job.command} of {job.instance_id} is pending: {job.phase}"
                 for job in tables["jobs"].values()
