@@ -6,7 +6,7 @@ sources that ask."""
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,8 @@ from mainstay_controller.store.port import Where
 
 SHAPES_MAX = 2000
 ESCAPE = "/"
+PADDED_MAX = 10_000
+"""Longer lists are rare, and engines bear some thirty thousand values."""
 Shape = tuple[tuple[str, str], ...]
 """Of the conditions: field and operator of each."""
 
@@ -83,12 +85,22 @@ def _condition(table: sa.Table, field: str, op: str, name: str) -> sa.ColumnElem
 
 
 def _operand(condition: Where) -> object:
+    if condition.op in LISTED:
+        return padded(condition.value)
     if condition.op != "contains_any_case":
         return condition.value
     keyword = str(condition.value).lower()
     for wild in (ESCAPE, "%", "_"):
         keyword = keyword.replace(wild, ESCAPE + wild)
     return keyword
+
+
+def padded(values: Iterable[object]) -> list[object]:
+    """To a power of two, the last one again and again: what comes in batches of every size is few statements to the database, which keeps and
+    prepares each of them for each connection."""
+    listed = list(values)
+    wanted = 1 << (len(listed) - 1).bit_length()
+    return listed + listed[-1:] * (wanted - len(listed)) if 1 < len(listed) <= PADDED_MAX else listed
 
 
 def _name(number: int) -> str:
@@ -111,4 +123,4 @@ CONDITIONS: dict[str, Callable[[sa.Column[Any], str], sa.ColumnElement[bool]]] =
     "null": lambda column, _: column.is_(None),
     "not_null": lambda column, _: column.is_not(None),
 }
-WITHOUT_VALUE = frozenset({"null", "not_null"})
+WITHOUT_VALUE, LISTED = frozenset({"null", "not_null"}), frozenset({"in", "not_in"})

@@ -21,7 +21,7 @@ from mainstay_controller.store.port import Conflict, NotFound, OutcomeUnknown, P
 from mainstay_controller.store.sql import changing
 from mainstay_controller.store.sql.changing import Change
 from mainstay_controller.store.sql.file_reader import FileReader, Values
-from mainstay_controller.store.sql.questions import Question
+from mainstay_controller.store.sql.questions import Question, padded
 from mainstay_controller.store.sql.tables import MAPPINGS, Mapping
 
 T = TypeVar("T")
@@ -257,7 +257,7 @@ class SqlRepository(Generic[T]):
         rows = [change.values_of(fields) for change in to_do]
 
         async def write(connection: AsyncConnection) -> None:
-            found = await connection.execute(changing.locked(self._table), {"ids": list(known)})
+            found = await connection.execute(changing.locked(self._table), {"ids": padded(known)})
             there = {row.id: row.version for row in found}
             if there != known:
                 changed = sorted(id for id in known if there.get(id) != known[id])
