@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.simulation.chords import CHORDS
 
-SCHEDULES = 20
+SCHEDULES = 200
 WITHIN_SECONDS = 900
 
 
