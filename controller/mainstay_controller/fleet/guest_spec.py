@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mainstay_controller.domain.ids import PoolId, TemplateId
+from mainstay_controller.domain.ids import JobId, PoolId, TemplateId
 from mainstay_controller.domain.records import Nic, Template, Vm, Volume
 from mainstay_controller.fleet.config_drive import Seed, config_drive
 from mainstay_proto.messages import DiskSpec, GuestSpec, KernelBoot, NicSpec, RestartPolicy
@@ -83,6 +83,11 @@ def disk_spec(volume: Volume, mounts: Mapping[PoolId, str], image_path: str | No
 
 def file_name(volume: Volume) -> str:
     return f"{volume.id}.{volume.format}"
+
+
+def next_file_name(volume: Volume, job_id: JobId) -> str:
+    """Of a file that takes an earlier one's place: an order to remove that one may still lie with a host that hangs, and may not mean this."""
+    return f"{volume.id}-{job_id}.{volume.format}"
 
 
 def restart_policy(vm: Vm) -> RestartPolicy:

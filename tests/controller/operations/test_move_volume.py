@@ -40,7 +40,20 @@ async def test_the_disk_is_there_and_the_old_file_is_gone() -> None:
         moved = await root_of(here, vm)
         assert job.state is JobState.SUCCEEDED, job.result
         assert (moved.pool_id, moved.format) == (OTHER, "raw")
-        assert list(here.world.volumes) == [f"/second/{root.id}.raw"]
+        assert list(here.world.volumes) == [f"/second/{moved.path}"]
+
+
+async def test_a_disk_that_comes_back_has_a_file_that_no_late_removal_means() -> None:
+    async with a_cloud() as here:
+        vm = await a_stopped_vm(here)
+        await another_pool(here)
+        paths = []
+
+        for pool_id in (OTHER, POOL, OTHER, POOL):
+            await here.run(await move_volume.begin(await root_of(here, vm), pool_id, ANN, here.cloud))
+            paths.append((await root_of(here, vm)).path)
+
+        assert len(set(paths)) == 4
 
 
 async def test_its_guest_starts_from_the_new_place() -> None:

@@ -378,6 +378,17 @@ def the_way_to_a_new_disk_is_gone_as_its_guest_ends(scene: Scene) -> Iterator[Ha
         yield struck(faults.outsider_destroys, after(there, 5.2, 6.0))
 
 
+def a_disk_is_thrown_away_by_a_daemon_that_hangs(scene: Scene) -> Iterator[Happening]:
+    """Another host does it meanwhile, and the guest runs from its new disk when the daemon wakes and goes on with what it was told."""
+    host = about(scene, scene.host())
+    for vm in host.vms:
+        one = replace(host, vms=(vm,))
+        yield struck(users.stops, one)
+        yield struck(users.restores, after(one, 7, 8))
+        yield struck(users.starts, after(one, 24, 26))
+    yield struck(faults.daemon_hangs, after(host, 6.2, 6.8), 30, 36)
+
+
 def disks_come_and_go_while_their_guests_move(scene: Scene) -> Iterator[Happening]:
     two = replace(scene, vms=tuple(scene.chance.sample(scene.vms, 2)))
     for letter in (users.attaches, users.attaches, users.attaches, users.detaches, users.detaches):
@@ -476,6 +487,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=a_new_disk_s_pool_goes_and_its_host_is_cut_off, has_data_disks=True),
         Chord(draw=a_disk_is_asked_for_where_nobody_hears, has_data_disks=True),
         Chord(draw=the_way_to_a_new_disk_is_gone_as_its_guest_ends, has_data_disks=True),
+        Chord(draw=a_disk_is_thrown_away_by_a_daemon_that_hangs),
         Chord(draw=disks_come_and_go_while_their_guests_move, has_data_disks=True),
         Chord(draw=wishes_of_one_guest, controllers=(2, 3)),
         Chord(draw=wishes_while_controllers_die, controllers=(1, 2)),

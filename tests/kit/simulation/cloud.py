@@ -56,6 +56,7 @@ class SimulatedCloud:
         self.world.on_copy = self.watch.copy_changed
         self.world.on_end = self.watch.copy_ended
         self.world.on_violation = self.watch.written_twice
+        self.world.on_removal = self.watch.file_removed
         self.network = Network(self.chance)
         self.database = Database(self.chance, truth, on_commit=self.watch.rows_changed)
         self.power = PowerControllers({"simulated": SimulatedPower(self.world)})

@@ -91,7 +91,6 @@ def a_volume(vm: Vm) -> Volume:
         vm_id=vm.id,
         pool_id=POOL,
         state=VolumeState.READY,
-        path=f"{vm.id}.qcow2",
         size_bytes=1 << 30,
     )
 
@@ -108,7 +107,6 @@ def a_data_volume(volume_id: VolumeId) -> Volume:
         pool_id=DATA_POOL,
         type="DATADISK",
         state=VolumeState.READY,
-        path=f"{volume_id}.qcow2",
         size_bytes=1 << 30,
     )
 

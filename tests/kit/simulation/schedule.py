@@ -68,6 +68,7 @@ ALPHABET: Mapping[Letter, int] = {
     users.reboots: 1,
     users.destroys: 2,
     users.migrates: 6,
+    users.restores: 3,
     users.attaches: 5,
     users.detaches: 3,
     users.empties: 5,
@@ -140,6 +141,7 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
         users.reboots,
         users.destroys,
         users.migrates,
+        users.restores,
         users.empties,
         users.closes,
         faults.migration_acks_lost,
@@ -160,6 +162,7 @@ THEMES: tuple[tuple[Letter, ...], ...] = (
     (  # disks that come and go
         users.attaches,
         users.detaches,
+        users.restores,
         users.stops,
         users.starts,
         users.migrates,

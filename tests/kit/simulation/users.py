@@ -21,6 +21,7 @@ from mainstay_controller.operations.vms import (
     destroy_vm,
     migrate_vm,
     reboot_vm,
+    restore_vm,
     start_vm,
     stop_vm,
 )
@@ -95,6 +96,11 @@ def reboots(scene: Scene) -> Happening:
 def destroys(scene: Scene) -> Happening:
     vm, expunge = VmId(scene.vm()), scene.chance.random() < 0.5
     return asks(scene, f"destroy {vm}", lambda cloud: destroy_vm.begin(vm, USER, cloud, expunge=expunge))
+
+
+def restores(scene: Scene) -> Happening:
+    vm = VmId(scene.vm())
+    return asks(scene, f"restore {vm}", lambda cloud: restore_vm.begin(vm, None, USER, cloud))
 
 
 def migrates(scene: Scene) -> Happening:

@@ -212,6 +212,9 @@ class Watch:
     def written_twice(self, what: str) -> None:
         self.broken("at most one writer", what)
 
+    def file_removed(self, what: str) -> None:
+        self.broken("no disk of a guest that runs is removed", what)
+
     # --- the end ---
 
     def what_is_wrong(self) -> list[str]:

@@ -16,7 +16,7 @@ from mainstay_agent.drivers.simulated.bmc import SimulatedBmc
 from mainstay_agent.drivers.simulated.copies import Copy
 from mainstay_agent.drivers.simulated.host import SimulatedHost, StorageCondition
 from mainstay_agent.drivers.simulated.world import Pace, SimulatedWorld
-from mainstay_proto.messages import HostFacts, StopCause
+from mainstay_proto.messages import DiskSpec, HostFacts, StopCause
 from mainstay_runtime.clock import Clock
 from mainstay_runtime.tasks import Nursery
 from tests.kit.simulation.loop import nobodys, sim_loop
@@ -44,6 +44,7 @@ class HarshWorld(SimulatedWorld):
         self.on_copy: Callable[[HarshHost, Copy], None] = lambda _host, _copy: None
         self.on_end: Callable[[HarshHost, Copy, StopCause, str], None] = lambda *_: None
         self.on_violation: Callable[[str], None] = lambda _what: None
+        self.on_removal: Callable[[str], None] = lambda _what: None
         self.still_pools: set[str] = set()
         self._held_by_pool: dict[str, list[Callable[[], None]]] = defaultdict(list)
         self._watchdog_fires_at: dict[str, float] = {}
@@ -114,6 +115,12 @@ class HarshWorld(SimulatedWorld):
     def living(self) -> Iterator[Copy]:
         for host in self.hosts.values():
             yield from (copy for copy in host.copies.values() if copy.is_there)
+
+    def remove_file(self, disk: DiskSpec) -> None:
+        super().remove_file(disk)
+        for copy in self.living():
+            if (disk.pool_id, disk.path) in {(own.pool_id, own.path) for own in copy.spec.disks}:
+                self.on_removal(f"{disk.path} is removed while {copy.spec.vm_id} has it")
 
     def _violated(self, vm_id: str, what: str) -> None:
         self.on_violation(f"{vm_id}: {what}")

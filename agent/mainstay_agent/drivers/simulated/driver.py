@@ -291,8 +291,7 @@ class SimulatedDriver:
 
     async def remove_volume(self, host_id: str, disk: DiskSpec, deadline_seconds: float) -> Outcome:
         async def remove() -> Outcome:
-            if self._world.volumes.get((disk.pool_id, disk.path)) == disk.volume_id:
-                del self._world.volumes[disk.pool_id, disk.path]
+            self._world.remove_file(disk)
             return DONE
 
         return await self._with_storage(host_id, disk.pool_id, remove, deadline_seconds)

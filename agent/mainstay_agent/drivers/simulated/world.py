@@ -16,7 +16,7 @@ from mainstay_agent.drivers.simulated.bmc import Manner, SimulatedBmc
 from mainstay_agent.drivers.simulated.copies import Copy, Turn
 from mainstay_agent.drivers.simulated.host import SimulatedHost
 from mainstay_agent.lease.slots import Slot
-from mainstay_proto.messages import HostFacts, PoolMount, RunState, StopCause
+from mainstay_proto.messages import DiskSpec, HostFacts, PoolMount, RunState, StopCause
 from mainstay_runtime.clock import Clock, Rng
 from mainstay_runtime.errors import BadInput
 from mainstay_runtime.logs import logger
@@ -151,6 +151,10 @@ class SimulatedWorld:
             else:
                 await self.clock.sleep(fires_at - now)
         self._watchdogs.pop(boot_id, None)
+
+    def remove_file(self, disk: DiskSpec) -> None:
+        if self.volumes.get((disk.pool_id, disk.path)) == disk.volume_id:
+            del self.volumes[disk.pool_id, disk.path]
 
     def look_at_pool(self, mount: PoolMount, image_path: str | None) -> Outcome:
         """Every path is a mounted pool or a readable image, but those below /absent."""

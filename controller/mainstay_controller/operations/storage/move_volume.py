@@ -13,7 +13,7 @@ from mainstay_controller.domain.ids import PoolId, VmId, VolumeId
 from mainstay_controller.domain.placement.snapshot import reaches
 from mainstay_controller.domain.records import Host, Job, StoragePool, Volume
 from mainstay_controller.domain.states import VolumeState
-from mainstay_controller.fleet.guest_spec import file_name
+from mainstay_controller.fleet.guest_spec import file_name, next_file_name
 from mainstay_controller.fleet.outcome import Done, Outcome, in_words
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
@@ -62,7 +62,8 @@ async def _copied(volume: Volume, source: StoragePool, target: StoragePool, run:
     if volume.vm_id is not None:
         check_stopped(await run.cloud.store.vms.by_id(volume.vm_id))
     host = await _a_host_between(source, target, run.cloud)
-    copy = replace(volume, pool_id=target.id, format=COPY_FORMAT, path="")
+    copy = replace(volume, pool_id=target.id, format=COPY_FORMAT)
+    copy = replace(copy, path=next_file_name(copy, run.job.id))
     told = await _copy(copy, f"{source.path.rstrip('/')}/{volume.path or file_name(volume)}", target, host, run)
     if not isinstance(told, Done):
         raise ResourceUnavailable(f"Volume {volume.name} is not copied to pool {target.name}: {in_words(told)}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from mainstay_controller.domain.ids import TemplateId, VmId
 from mainstay_controller.domain.records import Job, Template, Vm
 from mainstay_controller.domain.states import VmState, VolumeState
+from mainstay_controller.fleet.guest_spec import next_file_name
 from mainstay_controller.operations.cloud import Cloud
 from mainstay_controller.operations.errors import InvalidParameter, ResourceInUse
 from mainstay_controller.operations.jobs import Asker, JobRun
@@ -68,12 +69,12 @@ async def _throw_away(vm: Vm, template: Template, run: JobRun) -> None:
     anew = replace(
         root,
         pool_id=None,
-        path="",
         state=VolumeState.ALLOCATED,
         template_id=template.id,
         size_bytes=max(root.size_bytes, template.size_bytes),
         format=format_from(template),
     )
+    anew = replace(anew, path=next_file_name(anew, run.job.id))
     async with store.transaction() as books:
         await books.volumes.swap(root, anew)
         wanted = run.job.parameters["start"] == "True"
