@@ -42,7 +42,7 @@ class MakeSureGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropIncoming:
-    """Its lease lapsed before it arrived."""
+    """Its lease lapsed before it arrived, or it came and ended before anybody looked: what it was is the controller's to say."""
 
     epoch: int
 
@@ -103,7 +103,7 @@ def _about_a_guest_that_is_there(situation: Situation, sighted: GuestReport) -> 
 def _about_a_guest_that_is_down(situation: Situation) -> Iterator[Deed]:
     ledger, entry = situation.ledger, situation.entry
     if ledger is not None and _waits_to_arrive(situation):
-        if not situation.leases_hold:
+        if not situation.leases_hold or _came_and_ended(situation, ledger):
             yield DropIncoming(epoch=ledger.epoch)
         return
     if ledger is not None:
@@ -115,3 +115,8 @@ def _about_a_guest_that_is_down(situation: Situation) -> Iterator[Deed]:
 
 def _waits_to_arrive(situation: Situation) -> bool:
     return situation.entry is not None and situation.entry.wanted is Wanted.ARRIVING
+
+
+def _came_and_ended(situation: Situation, ledger: LedgerEntry) -> bool:
+    """The hypervisor shows its end; of one that has not come it shows nothing, or an older run."""
+    return situation.sighted is not None and situation.sighted.epoch == ledger.epoch

@@ -82,6 +82,20 @@ SITUATIONS: list[tuple[Situation, list[Deed]]] = [
         ),
         [DropIncoming(epoch=2)],
     ),
+    (
+        a_situation(
+            sighted=seen(GuestState.STOPPED), ledger=granted(EntryState.STARTING), entry=ordered(Wanted.ARRIVING)
+        ),
+        [DropIncoming(epoch=2)],
+    ),
+    (
+        a_situation(
+            sighted=seen(GuestState.STOPPED, epoch=1),
+            ledger=granted(EntryState.STARTING),
+            entry=ordered(Wanted.ARRIVING),
+        ),
+        [],
+    ),
     (a_situation(sighted=seen(GuestState.PAUSED, detail=PAUSED_ON_IO_ERROR), entry=ordered()), [ResumeAfterIoError()]),
     (a_situation(sighted=seen(GuestState.PAUSED, detail=PAUSED_ON_IO_ERROR), entry=ordered(), leases_hold=False), []),
     (a_situation(sighted=seen(GuestState.PAUSED)), []),

@@ -12,6 +12,7 @@ from mainstay_proto.messages import (
     AbortMigration,
     CancelIncoming,
     CommandResult,
+    ForgetGuest,
     GuestState,
     MigrateGuest,
     MigrationProgress,
@@ -159,3 +160,21 @@ async def test_what_does_not_arrive_is_dropped_when_the_lease_of_the_target_laps
 
         assert await site.areas["h2"].ledger() == ()
         assert site.world.hosts["h2"].boot_id == "h2-boot-1"
+
+
+async def test_one_that_came_and_crashed_while_the_daemon_hung_is_forgotten_when_it_is_asked_about() -> None:
+    """Seed 20261143106: the target went on waiting for it, and refused to forget what it waited for."""
+    async with a_site("h1", "h2") as site:
+        await prepared(site)
+        id = await site.send("h1", to_h2(), deadline_seconds=60)
+        await asyncio.sleep(0.5)
+        site.world.hosts["h2"].hang_daemon()
+        assert (await answer(site, "h1", id)).state is RunState.DONE
+        site.world.crash_guest("vm1")
+
+        site.world.hosts["h2"].wake_daemon()
+        await asyncio.sleep(5)
+
+        assert await site.areas["h2"].ledger() == ()
+        assert site.end("h2").guests()["vm1"].cause is StopCause.CRASHED
+        assert (await site.order("h2", ForgetGuest(vm_id="vm1", epoch=2))).state is RunState.DONE

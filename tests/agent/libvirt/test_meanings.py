@@ -208,3 +208,16 @@ def test_what_is_expected_is_told_as_migrating_once_it_comes_and_not_before() ->
     assert report(expected, None) is None
     assert coming is not None
     assert coming.state is GuestState.MIGRATING
+
+
+def test_what_is_expected_came_and_ended_if_it_is_defined_under_our_epoch_and_shut_off() -> None:
+    """As a look over a new connection finds it: an arrival that failed is not defined, and the older run goes before it is expected."""
+    expected = a_record(phase=Phase.EXPECTED)
+    shut_off = a_sighting(libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED)
+
+    ended = settle(expected, replace(shut_off, epoch=7))
+
+    assert (ended.phase, ended.cause) == (Phase.STOPPED, StopCause.CRASHED)
+    assert settle(expected, replace(shut_off, epoch=6)) == expected
+    assert settle(expected, shut_off) == expected
+    assert settle(expected, None) == expected

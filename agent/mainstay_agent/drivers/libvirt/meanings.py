@@ -148,8 +148,8 @@ PAUSED_STATES: dict[int, GuestState] = {
 
 def settle(record: Record, sighting: Sighting | None) -> Record:
     """The record, corrected by what was seen: whatever happened while nobody listened."""
-    if record.phase is Phase.EXPECTED:
-        return running(record) if sighting is not None and state_of(sighting) is GuestState.RUNNING else record
+    if record.phase is Phase.EXPECTED and not _came(record, sighting):
+        return record
     if sighting is not None and sighting.is_active:
         return running(record)
     if record.phase is Phase.STOPPED:
@@ -157,6 +157,13 @@ def settle(record: Record, sighting: Sighting | None) -> Record:
     if sighting is None:
         return ended(record, StopCause.VANISHED, "no longer defined")
     return ended(record, CAUSE_BY_SHUTOFF_REASON.get(sighting.reason, StopCause.VANISHED), f"shutoff/{sighting.reason}")
+
+
+def _came(record: Record, sighting: Sighting | None) -> bool:
+    """One that has not come yet is at most paused; defined under our epoch and shut off, it came and ended."""
+    if sighting is None:
+        return False
+    return state_of(sighting) is GuestState.RUNNING or (not sighting.is_active and sighting.epoch == record.epoch)
 
 
 STATE_BY_PHASE: dict[Phase, GuestState] = {
