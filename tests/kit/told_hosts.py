@@ -177,6 +177,14 @@ class ToldHost:
         answer = await fleet.opened(hello, peer, self)
         assert isinstance(answer, m.Welcome), answer
 
+    @property
+    def is_in_session(self) -> bool:
+        return self._fleet is not None
+
+    async def beat(self) -> None:
+        assert self._fleet is not None, f"{self.name} has no session"
+        await self._fleet.received(self, m.Heartbeat(host_id=self.host_id, sequence=1, digest=0))
+
     async def disconnect(self) -> None:
         fleet, self._fleet = self._fleet, None
         if fleet is not None:

@@ -52,11 +52,12 @@ def heard_well(before: Hearing, now: float, cloud: Cloud) -> Hearing:
 async def scan(
     attention: Attention, patient: Patience, known: dict[HostId, float], now: float, cloud: Cloud
 ) -> dict[HostId, float]:
-    """`known`: hosts found silent already, with the moment they were last heard; returns those of now."""
+    """`known`: hosts found silent already, with the moment they were last heard; returns those of now.  Whoever is silent no longer is news, say
+    what it may: it can have been proven dead meanwhile."""
     heard = {last.host_id: last for last in cloud.fleet.last_heard(patient.quiet_before(now))}
-    if not heard:
-        return {}
     silent = {silence.host_id: silence for silence in hosts_under_suspicion(heard.values(), attention, patient, now)}
+    for host_id in known.keys() - silent.keys():
+        cloud.fleet.inbox.about(host_id)
     still_silent = {host_id: heard[host_id].at for host_id in silent}
     fresh = [silence for host_id, silence in silent.items() if known.get(host_id) != still_silent[host_id]]
     if fresh:

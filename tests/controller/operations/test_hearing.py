@@ -9,7 +9,6 @@ from functools import partial
 
 from mainstay_controller.domain.states import HostState
 from mainstay_controller.loops.heartbeats import watch_heartbeats
-from mainstay_proto.messages import Heartbeat
 from mainstay_runtime.tasks import background
 from tests.kit.small_cloud import Here, a_cloud
 
@@ -30,7 +29,7 @@ class Line:
             for host in self.here.site.hosts:
                 await asyncio.sleep(self.every_seconds / HOSTS)
                 if host.host_id not in self.dead:
-                    await self.here.cloud.fleet.received(host, Heartbeat(host_id=host.host_id, sequence=1, digest=0))
+                    await host.beat()
 
 
 @asynccontextmanager

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from mainstay_controller.domain.ha.suspicion import Contact, Silence
 from mainstay_controller.domain.ids import ControllerId, HostId
 from mainstay_controller.domain.states import HostState
+from mainstay_controller.loops.guests import hear_hosts
+from mainstay_controller.loops.heartbeats import watch_heartbeats
 from mainstay_controller.operations.recovery.suspect_host import suspect_hosts
-from tests.kit.small_cloud import Here, a_controller, a_site
+from mainstay_runtime.tasks import background
+from tests.kit.small_cloud import Here, a_cloud, a_controller, a_site
 
 H1 = HostId("h1")
 
@@ -75,3 +79,17 @@ async def test_a_host_that_another_holds_is_forgotten() -> None:
     assert dealt_with == {H1}
     assert await here.cloud.store.incidents.count() == 0
     assert here.cloud.fleet.heard_at(H1) is None
+
+
+async def test_a_host_that_goes_on_in_the_session_in_which_it_was_proven_dead_is_to_come_in_anew() -> None:
+    """Seed 20261146778: whoever proved it dead never learnt that he had, and left its session open."""
+    async with a_cloud(hosts=1) as here:
+        host = here.host(1)
+        async with background(partial(watch_heartbeats, here.cloud), partial(hear_hosts, here.cloud)):
+            await host.beat()
+            await asyncio.sleep(10)
+            await here.prove_dead(host)
+            await host.beat()
+            await asyncio.sleep(1)
+
+            assert not host.is_in_session

@@ -1,7 +1,7 @@
 """Bring our rows and a host's word together, one host at a time, whenever it had something to say.
 
-Level-triggered: what counts is the host's newest picture.  Nothing here takes a guest off its host: what is missing becomes an incident,
-whose handler asks the host anew; what must not run is stopped on sight."""
+Level-triggered: what counts is the host's newest picture, and one that was proven dead comes in anew before it is listened to.  Nothing here takes
+a guest off its host: what is missing becomes an incident, whose handler asks the host anew; what must not run is stopped on sight."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ async def reconcile_host(news: News, cloud: Cloud) -> bool:
     for note in news.notes:
         if note.restarted_locally:
             await record_local_restart(host, note, cloud)
-    if not cloud.fleet.holds(host.id):
+    if host.state is HostState.DOWN:
+        cloud.fleet.drop_session(host.id, "proven dead")
+    if host.state is HostState.DOWN or not cloud.fleet.holds(host.id):
         return True
     seen = cloud.fleet.guests_on(host.id)
     guests = await cloud.rounds.guests(host.id)
