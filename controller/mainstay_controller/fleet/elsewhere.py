@@ -30,9 +30,9 @@ class Peer:
     """One other controller, and what it said of its hosts."""
 
     address: str
+    heard_at: float
     life: str = ""
     upto: int = 0
-    heard_at: float = float("-inf")
 
     def wanted(self) -> PicturesWanted:
         return PicturesWanted(life=self.life, after=self.upto)
@@ -42,13 +42,18 @@ class Elsewhere:
     def __init__(self) -> None:
         self._peers: dict[ControllerId, Peer] = {}
         self._pictures: dict[HostId, tuple[ControllerId, HostPicture]] = {}
+        self._silence_over_at = float("-inf")
 
-    def know(self, addresses: dict[ControllerId, str]) -> None:
+    def know(self, addresses: dict[ControllerId, str], now: float) -> None:
         """All other controllers that live."""
         for controller_id, address in addresses.items():
-            self._peers.setdefault(controller_id, Peer(address)).address = address
+            self._peers.setdefault(controller_id, Peer(address, heard_at=now)).address = address
         for controller_id in self._peers.keys() - addresses.keys():
-            del self._peers[controller_id]
+            self._note_silence(self._peers.pop(controller_id), now)
+
+    def heard_since(self, now: float) -> float:
+        """Since then each of them answered all the time, as far as it lives."""
+        return now if any(is_silent(peer, now) for peer in self._peers.values()) else self._silence_over_at
 
     def peers(self) -> list[tuple[ControllerId, Peer]]:
         return list(self._peers.items())
@@ -58,6 +63,7 @@ class Elsewhere:
         peer = self._peers.get(controller_id)
         if peer is None:
             return []
+        self._note_silence(peer, now)
         peer.life, peer.upto, peer.heard_at = told.life, told.upto, now
         for picture in told.hosts:
             host_id = HostId(picture.host_id)
@@ -89,4 +95,13 @@ class Elsewhere:
         if controller_id is None or picture is None:
             return None
         peer = self._peers.get(controller_id)
-        return (peer, picture) if peer is not None and now - peer.heard_at <= FRESH_SECONDS else None
+        return (peer, picture) if peer is not None and not is_silent(peer, now) else None
+
+    def _note_silence(self, peer: Peer, now: float) -> None:
+        """It is heard again, or lives no longer."""
+        if is_silent(peer, now):
+            self._silence_over_at = now
+
+
+def is_silent(peer: Peer, now: float) -> bool:
+    return now - peer.heard_at > FRESH_SECONDS

@@ -310,7 +310,11 @@ class Fleet(Verbs):
 
     def know_peers(self, addresses: dict[ControllerId, str]) -> None:
         """All other controllers that live, and where they are."""
-        self._elsewhere.know(addresses)
+        self._elsewhere.know(addresses, self._clock.monotonic())
+
+    def peers_heard_since(self) -> float:
+        """All other controllers, without a gap."""
+        return self._elsewhere.heard_since(self._clock.monotonic())
 
     def hear_through(self, relay: Relay, look_for_peers: Callable[[], Awaitable[None]]) -> None:
         """`look_for_peers` ends in `know_peers`, or leaves what we know as it is."""

@@ -275,7 +275,7 @@ def test_a_silence_as_short_as_a_pause_is_not_fenced_whatever_the_policy() -> No
     for answers in ((renewed(),), ()):
         pausing = a_case(now=106.0, has_power=True, policy=FencePolicy.FENCE, answers=answers)
         assert isinstance(assess(pausing)[0], Wait)
-        assert not isinstance(assess(replace(pausing, now=109.0))[0], Wait)
+        assert not isinstance(assess(replace(pausing, now=111.0))[0], Wait)
 
 
 # --- poison -----------------------------------------------------------------------------------------------------------
@@ -391,3 +391,12 @@ def test_the_silence_of_a_controller_that_did_not_listen_fences_nobody() -> None
 
     assert any(isinstance(action, Poison) for action in assess(silent))
     assert not any(isinstance(action, Poison | PowerOff) for action in assess(replace(silent, listening_since=113.0)))
+
+
+def test_while_another_controller_is_silent_a_living_host_may_be_at_its_door() -> None:
+    """Seeds 30065, 30169, 31281 and 31324 of the false alarms."""
+    silent = a_case(policy=FencePolicy.FENCE, has_power=True, answers=(renewed(),), peers_heard_since=112.0)
+
+    assert not any(isinstance(action, Poison | PowerOff) for action in assess(silent))
+    assert any(isinstance(action, Poison) for action in assess(replace(silent, peers_heard_since=99.0)))
+    assert any(isinstance(action, Poison) for action in assess(replace(silent, now=126.0)))

@@ -18,8 +18,9 @@ from mainstay_controller.domain.records import Json
 
 WITNESSES_NEEDED = 2
 """Where there are two."""
-FENCED_AFTER_SECONDS = 8.0
-"""Of silence.  A host may pause for 5 s, and a message be lost a few times in a row: until then nothing is done that would cost a living host its guests."""
+FENCED_AFTER_SECONDS, FENCED_AFTER_SECONDS_IF_A_PEER_IS_SILENT = 10.0, 25.0
+"""Of silence: until then nothing is done that would cost a living host its guests.  A host may pause for 5 s, and its agent takes 8 s to find a
+session dead.  Where another controller is silent too, the agent may have dialled that one, and wait for it."""
 
 
 class FencePolicy(StrEnum):
@@ -88,7 +89,7 @@ class Case:
 
     `answers_awaited`: some observer was asked for the first time and may still answer.  `poisoned_at`: when the poison was written, if it was.
     `has_power`: a power controller is configured.  `timing`: of the host's profile.  `listening_since`: without a
-    gap of our own.  `may_be_fenced`: the operator lets us act on it (HA is on
+    gap of our own; `peers_heard_since`: all other controllers without one of theirs.  `may_be_fenced`: the operator lets us act on it (HA is on
     for it).  `victims`: needed where `guests_matter`."""
 
     host_id: HostId
@@ -99,6 +100,7 @@ class Case:
     now: float
     timing: LeaseTiming
     listening_since: float = float("-inf")
+    peers_heard_since: float = float("-inf")
     pools: tuple[LeasedPool, ...] = ()
     answers: tuple[Answer, ...] = ()
     answers_awaited: bool = False
@@ -305,7 +307,7 @@ def fencing(case: Case) -> Iterator[PowerOff | Poison]:
     """Early in a silence as under `keep`, whatever the policy is."""
     if not case.may_be_fenced:
         return
-    if case.now - max(case.last_heard_at, case.listening_since) < FENCED_AFTER_SECONDS:
+    if is_early(case):
         case = replace(case, policy=FencePolicy.KEEP)
     if case.has_power and not case.power_off_ordered:
         why = why_power_off(case)
@@ -314,6 +316,12 @@ def fencing(case: Case) -> Iterator[PowerOff | Poison]:
     renewing = tuple(pool.pool_id for pool in case.pools if pool.generation is not None and renews(case, pool))
     if case.policy is FencePolicy.FENCE and renewing and case.poisoned_at is None:
         yield Poison(pool_ids=renewing)
+
+
+def is_early(case: Case) -> bool:
+    since = max(case.last_heard_at, case.listening_since)
+    all_were_heard = case.peers_heard_since <= since
+    return case.now - since < (FENCED_AFTER_SECONDS if all_were_heard else FENCED_AFTER_SECONDS_IF_A_PEER_IS_SILENT)
 
 
 def renews(case: Case, pool: LeasedPool) -> bool:

@@ -156,6 +156,7 @@ class Investigation:
             now=now,
             timing=timing,
             listening_since=self._listening_since,
+            peers_heard_since=fleet.peers_heard_since(),
             pools=tuple(
                 LeasedPool(pool_id=pool_id, timing=timing, holds_over_at=fleet.holds_over_at(self.host.id, pool_id))
                 for pool_id in await self.cloud.rounds.leased_pools(self.host.id)
