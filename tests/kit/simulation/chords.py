@@ -137,6 +137,12 @@ def cut_off_and_its_power_controller_lies(scene: Scene) -> Iterator[Happening]:
     yield struck(faults.bmc_manner, after(host, -5, 5), 40, 50)
 
 
+def poisoned_while_its_agent_stands_still(scene: Scene) -> Iterator[Happening]:
+    """Whoever proves it dead does not always learn that his commit was done, and the agent goes on in the session that it had."""
+    yield struck(faults.agent_stopped, about(scene, scene.host()), 22, 34)
+    yield struck(faults.commits_unacknowledged, after(scene, 8.5, 11), 3, 8)
+
+
 def poisoned_and_without_storage(scene: Scene) -> Iterator[Happening]:
     """It hears of its poison after its guests were killed, while what they wrote last is on its way."""
     host = about(scene, scene.host())
@@ -330,6 +336,15 @@ def migrations_in_trouble(scene: Scene) -> Iterator[Happening]:
         )
 
 
+def guests_come_to_a_daemon_that_hangs_and_crash(scene: Scene) -> Iterator[Happening]:
+    """When it wakes it shows their end, and never showed that they came."""
+    target = scene.host()
+    for vm in scene.chance.sample(scene.vms, 3):
+        yield struck(users.migrates, after(replace(scene, hosts=(target,), vms=(vm,)), 0, 0.5))
+        yield struck(faults.guest_crashes, after(replace(scene, vms=(vm,)), 7, 12))
+    yield struck(faults.daemon_hangs, after(about(scene, target), 1, 4), 14, 25)
+
+
 def a_host_is_emptied_while_guests_come_to_it(scene: Scene) -> Iterator[Happening]:
     host = scene.host()
     there = replace(scene, hosts=(host,))
@@ -458,6 +473,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=stands_still, watchdogs=False),
         Chord(draw=cut_off_for_seconds, fence_policies=("fence",)),
         Chord(draw=cut_off_and_its_power_controller_lies, bmcs=True),
+        Chord(draw=poisoned_while_its_agent_stands_still, fence_policies=("fence",)),
         Chord(draw=poisoned_and_without_storage, fence_policies=("fence",)),
         Chord(draw=a_controller_dies_in_mid_recovery, controllers=(1, 2, 2)),
         Chord(draw=agents_pause_for_seconds, fence_policies=("fence",), is_harmless=True),
@@ -483,6 +499,7 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=a_crash_then_a_daemon_that_hangs),
         Chord(draw=migrations_without_a_last_word),
         Chord(draw=migrations_in_trouble),
+        Chord(draw=guests_come_to_a_daemon_that_hangs_and_crash),
         Chord(draw=a_host_is_emptied_while_guests_come_to_it, controllers=(1, 2)),
         Chord(draw=a_new_disk_s_pool_goes_and_its_host_is_cut_off, has_data_disks=True),
         Chord(draw=a_disk_is_asked_for_where_nobody_hears, has_data_disks=True),
