@@ -29,7 +29,7 @@ from mainstay_controller.fleet.presence import Presence, Presences
 from mainstay_controller.fleet.screens import ScreenLines
 from mainstay_controller.fleet.sessions import AgentSession
 from mainstay_controller.fleet.telling import Telling
-from mainstay_controller.fleet.translate import arrival, guest_seen, lease_timing
+from mainstay_controller.fleet.translate import Verdict, arrival, guest_seen, lease_timing, verdict_in
 from mainstay_controller.fleet.verbs import MigrationStep, Verbs, pool_mount
 from mainstay_proto import messages as m
 from mainstay_proto.peers import Pictures, PicturesWanted
@@ -577,15 +577,6 @@ class Fleet(Verbs):
                 self._telling.changed(presence.host_id)
                 self.bells.ring(presence.host_id)
                 self.inbox.about(presence.host_id).parted = contact
-
-
-Verdict = tuple[str, str, int, bool, bool, bool]
-
-
-def verdict_in(sighting: m.SlotSighting) -> Verdict:
-    """What is worth asking again for when it changes; the sequence moves all the time."""
-    slot = sighting
-    return (slot.pool_id, slot.boot_id, slot.generation, slot.dead, slot.released, slot.witness_sound)
 
 
 async def answer_of(question: Awaitable[Pictures]) -> Pictures | None:

@@ -40,6 +40,14 @@ def slot_seen(sighting: SlotSighting, observer_id: HostId) -> SlotSeen:
     )
 
 
+Verdict = tuple[str, str, int, bool, bool, bool]
+
+
+def verdict_in(slot: SlotSighting) -> Verdict:
+    """What is worth asking again for when it changes; the sequence moves all the time."""
+    return (slot.pool_id, slot.boot_id, slot.generation, slot.dead, slot.released, slot.witness_sound)
+
+
 def arrival(facts: HostFacts, *, agent_id: str, agent_version: str, resumed: bool) -> HostArrival:
     return HostArrival(
         host_id=HostId(facts.host_id),
