@@ -161,6 +161,15 @@ def agents_pause_for_seconds(scene: Scene) -> Iterator[Happening]:
         yield struck(faults.agent_stopped, after(about(scene, host), 0, 20), 3.2, 5)
 
 
+def agents_dial_a_controller_that_stands_still(scene: Scene) -> Iterator[Happening]:
+    """Having paused, they leave the session in which they heard nothing, and wait at the wrong door."""
+    for host in scene.chance.sample(scene.hosts, 3):
+        yield struck(faults.agent_stopped, after(about(scene, host), 0, 1), 4.2, 5)
+    paused, stands = scene.chance.sample(scene.controllers, 2)
+    yield struck(faults.controller_stopped, replace(after(scene, -4, -3), controllers=(paused,)), 3.5, 5)
+    yield struck(faults.controller_stopped, replace(after(scene, 2, 4), controllers=(stands,)), 8, 10)
+
+
 # --- storage --------------------------------------------------------------------------------------------------------------
 
 
@@ -477,6 +486,12 @@ CHORDS: Mapping[str, Chord] = {
         Chord(draw=poisoned_and_without_storage, fence_policies=("fence",)),
         Chord(draw=a_controller_dies_in_mid_recovery, controllers=(1, 2, 2)),
         Chord(draw=agents_pause_for_seconds, fence_policies=("fence",), is_harmless=True),
+        Chord(
+            draw=agents_dial_a_controller_that_stands_still,
+            controllers=(2,),
+            fence_policies=("fence",),
+            is_harmless=True,
+        ),
         Chord(draw=pool_hangs_for_some),
         Chord(draw=the_pool_stands_still_for_all, is_harmless=True),
         Chord(draw=controllers_come_back_to_a_database_that_crawls, fence_policies=("fence",), is_harmless=True),

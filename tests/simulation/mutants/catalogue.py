@@ -316,6 +316,10 @@ def fenced_as_soon_as_suspect(plant: Planter) -> None:
     plant.put(case, "FENCED_AFTER_SECONDS", 0.0)
 
 
+def a_silent_peer_has_nobody_at_its_door(plant: Planter) -> None:
+    plant.put(case, "FENCED_AFTER_SECONDS_IF_A_PEER_IS_SILENT", case.FENCED_AFTER_SECONDS)
+
+
 def unknown_is_failed(plant: Planter) -> None:
     async def until_known(order: Any, **_: Any) -> Any:
         told = await order(0)
@@ -410,6 +414,10 @@ def the_other_half_is_left(plant: Planter) -> None:
     plant.put(settle_migration.Settling, "_clear_away_its_other_half", nothing)
 
 
+def who_came_and_ended_is_waited_for(plant: Planter) -> None:
+    plant.put(situation, "_came_and_ended", lambda situation, ledger: False)
+
+
 def a_target_need_not_forget(plant: Planter) -> None:
     async def forgotten(self: Any) -> bool:
         return True
@@ -449,6 +457,10 @@ def a_host_need_not_let_go_of_a_disk(plant: Planter) -> None:
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def sessions_of_the_dead_go_on(plant: Planter) -> None:
+    plant.put(fleet.Fleet, "drop_session", lambda self, host_id, reason: None)
 
 
 def silence_is_done(plant: Planter) -> None:
@@ -519,6 +531,7 @@ CATALOGUE = {
         (a_failed_restart_is_not_tried_again, "users_stop_what_waits_to_be_restarted"),
         (incidents_of_the_dead_are_left, "a_controller_dies_in_mid_recovery"),
         (fenced_as_soon_as_suspect, "agents_pause_for_seconds"),
+        (a_silent_peer_has_nobody_at_its_door, "agents_dial_a_controller_that_stands_still"),
         (unknown_is_failed, "agents_stop_as_starts_are_ordered"),
         (missing_guests_are_not_missed, "pool_hangs_for_some"),
         (guests_are_not_compared, "pool_hangs_for_some"),
@@ -536,6 +549,7 @@ CATALOGUE = {
         (the_source_goes_on_blindly, "migrations_without_a_last_word"),
         (the_other_half_is_left, "migrations_without_a_last_word"),
         (a_target_need_not_forget, "migrations_in_trouble"),
+        (who_came_and_ended_is_waited_for, "guests_come_to_a_daemon_that_hangs_and_crash"),
         (a_host_without_running_guests_is_empty, "a_host_is_emptied_while_guests_come_to_it"),
     ),
     "disk": (
@@ -544,6 +558,7 @@ CATALOGUE = {
         (a_host_need_not_let_go_of_a_disk, "disks_come_and_go_while_their_guests_move"),
     ),
     "session": (
+        (sessions_of_the_dead_go_on, "poisoned_while_its_agent_stands_still"),
         (silence_is_done, "users_stop_what_cannot_be_reached"),
         (the_next_controller_knows_of_no_holds, "held_then_cut_off_as_the_controller_dies"),
         (whoever_was_turned_away_is_lost, "controllers_come_back_to_a_database_that_crawls"),
