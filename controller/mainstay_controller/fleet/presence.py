@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from mainstay_controller.domain.ha.evidence import GuestSeen
 from mainstay_controller.domain.ha.suspicion import Contact, LastHeard
@@ -173,7 +174,8 @@ class Presences:
 
     def gaps_since(self, since: float) -> list[float]:
         """Between beats that were heard since then; of very many the last."""
-        return [gap for at, gap in self._gaps if at >= since]
+        newest_first = takewhile(lambda heard: heard[0] >= since, reversed(self._gaps))
+        return [gap for _, gap in newest_first]
 
     def adopt(self, host_id: HostId, now: float) -> None:
         """Watch a host that no controller answers for: it has its full patience to come to us."""
