@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.simulation.chords import CHORDS
 
-SCHEDULES = 200
+SCHEDULES = 1_000
 WITHIN_SECONDS = 900
 
 
