@@ -235,7 +235,7 @@ class HoldGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
-    """One host this agent speaks for."""
+    """One host this agent speaks for.  `machine_id`: the same at every boot, and with any disk; empty where the machine has none."""
 
     host_id: str
     name: str
@@ -251,6 +251,7 @@ class HostFacts:
     guests: tuple[GuestReport, ...] = ()
     watchdog: bool = False
     url: str = ""
+    machine_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +384,7 @@ class Redirect:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The session cannot go on; `code` is stable: the door's own are in mainstay_controller.rpc.refusals, the fleet adds
-    unknown-host and version-skew."""
+    unknown-host, another-machine and version-skew."""
 
     code: str
     detail: str

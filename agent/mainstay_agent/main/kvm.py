@@ -62,6 +62,7 @@ def libvirt_settings(settings: AgentSettings, host_id: str) -> LibvirtSettings:
         drives_dir=str(settings.drives_dir),
         migration_url=settings.migration_url or None,
         boot_id=settings.boot_id or None,
+        machine_id=settings.machine_id or None,
         cpus=settings.cpus or None,
         cpu_mhz=settings.cpu_mhz or None,
         memory_mib=settings.memory_mib or None,

@@ -29,6 +29,7 @@ class AgentSettings:
     name: str = ""  # of this host
     ip: str = ""  # where other hosts and the console proxy reach it
     boot_id: str = ""  # for hosts that share a kernel
+    machine_id: str = ""  # for hosts that share a machine
     domain_type: str = "auto"  # auto | kvm | qemu
     emulator: str = ""
     vnc_listen: str = ""  # empty: nowhere; screens are shown through the controllers

@@ -140,6 +140,7 @@ class Host:
     ip: str = ""
     state: HostState = HostState.CREATING
     resource_state: ResourceState = ResourceState.ENABLED
+    machine_id: str = ""
     boot_id: str | None = None
     proven_dead_boot_id: str | None = None
     cpu_sockets: int = 1

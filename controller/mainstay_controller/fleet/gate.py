@@ -32,6 +32,7 @@ class HostArrival:
     memory_mib: int
     capabilities: tuple[str, ...]
     watchdog: bool
+    machine_id: str
     guests: tuple[GuestSeen, ...]
 
 
@@ -59,7 +60,7 @@ class Orientation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnedAway:
-    """`code` is stable: unknown-host, starting ..."""
+    """`code` is stable: unknown-host, another-machine, overloaded."""
 
     code: str
     detail: str

@@ -66,6 +66,7 @@ def arrival(facts: HostFacts, *, agent_id: str, agent_version: str, resumed: boo
         memory_mib=facts.memory_mib,
         capabilities=facts.capabilities,
         watchdog=facts.watchdog,
+        machine_id=facts.machine_id,
         guests=tuple(guest_seen(guest) for guest in facts.guests),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import libvirt
 
@@ -18,6 +19,9 @@ CAPABILITIES: dict[DomainType, frozenset[str]] = {
     DomainType.TEST: frozenset({"volumes", "config-drive"}),
 }
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+MACHINE_ID = Path("/sys/class/dmi/id/product_uuid")
+NOT_NUMBERED = frozenset({UUID(int=0), UUID(int=2**128 - 1)})
+"""By SMBIOS 7.2.1: the number is not set, or not there."""
 
 
 def of_host(line: libvirt.virConnect, settings: LibvirtSettings, capabilities: frozenset[str]) -> HostFacts:
@@ -28,6 +32,7 @@ def of_host(line: libvirt.virConnect, settings: LibvirtSettings, capabilities: f
         hypervisor="KVM",
         hypervisor_version=_dotted(line.getVersion()),
         boot_id=settings.boot_id or BOOT_ID.read_text().strip(),
+        machine_id=settings.machine_id or machine_id(),
         ip=settings.ip,
         cpu_sockets=nodes * sockets,
         cpus=settings.cpus or cpus,
@@ -36,6 +41,15 @@ def of_host(line: libvirt.virConnect, settings: LibvirtSettings, capabilities: f
         capabilities=tuple(sorted(capabilities)),
         url=settings.migration_url or f"qemu+tls://{settings.ip}/system",
     )
+
+
+def machine_id(firmware: Path = MACHINE_ID) -> str:
+    """As the firmware numbers this machine (SMBIOS, system UUID): a copy of its disks in another machine tells another.  Empty: it does not."""
+    try:
+        told = UUID(firmware.read_text().strip())
+    except (OSError, ValueError):
+        return ""
+    return "" if told in NOT_NUMBERED else str(told)
 
 
 def _dotted(version: int) -> str:

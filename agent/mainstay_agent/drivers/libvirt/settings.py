@@ -30,6 +30,7 @@ class LibvirtSettings:
     watchdog_action: str = "reset"  # what a guest's own watchdog does: reset, poweroff, pause, none
     migration_url: str | None = None  # None: qemu+tls://<ip>/system
     boot_id: str | None = None  # None: the kernel's
+    machine_id: str | None = None  # None: the firmware's
 
     # capacity; None: libvirt's own count
     cpus: int | None = None

@@ -1,6 +1,9 @@
 """Let an agent's hosts in: are they ours, what are they, and what must they know.
 
-Only after its guests are reconciled with our rows (`reconcile_host`) is a host Up and given guests; until then it is Connecting."""
+Only after its guests are reconciled with our rows (`reconcile_host`) is a host Up and given guests; until then it is Connecting.
+
+A new boot of a host is the end of what its older one ran, but only of the same machine: a copy of its disks in another one proves nothing.  So
+another machine is let in under its name only when no guest can run there: none is left on it by our rows, and it is in no state to be given one."""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from dataclasses import replace
 from mainstay_controller.domain.ids import HostId
 from mainstay_controller.domain.lifecycle.host import HostEvent
 from mainstay_controller.domain.records import Host
+from mainstay_controller.domain.states import HostState
 from mainstay_controller.fleet.gate import HostArrival, Orientation, TurnedAway
 from mainstay_controller.operations.change_state import HostChange, change_hosts
 from mainstay_controller.operations.cloud import Cloud
@@ -19,6 +23,7 @@ from mainstay_controller.store.port import OutcomeUnknown, Stale, Unreachable, a
 
 COME_AGAIN_SECONDS = 1.0
 """To us or to another controller, which may have the database."""
+LIVING = frozenset({HostState.UP, HostState.CONNECTING, HostState.REBALANCING})
 
 
 class HostGate:
@@ -37,13 +42,28 @@ class HostGate:
     async def _admit_all(self, callers: Sequence[tuple[HostArrival, ...]]) -> list[Orientation | TurnedAway]:
         """Each caller is an agent with the hosts it speaks for."""
         rows = await self._rows([arrival.host_id for arrivals in callers for arrival in arrivals])
-        refused = [turned_away(arrivals, rows) for arrivals in callers]
+        strangers = await self._strangers([arrival for arrivals in callers for arrival in arrivals], rows)
+        refused = [turned_away(arrivals, rows, strangers) for arrivals in callers]
         welcome = [arrivals for arrivals, refusal in zip(callers, refused, strict=True) if refusal is None]
         oriented = iter(await self._let_in(welcome, rows))
         return [refusal or next(oriented) for refusal in refused]
 
     async def _rows(self, host_ids: Sequence[HostId]) -> dict[HostId, Host]:
         return {host.id: host for host in await self.cloud.store.hosts.find(any_of("id", host_ids))}
+
+    async def _strangers(self, arrivals: Iterable[HostArrival], rows: Mapping[HostId, Host]) -> frozenset[HostId]:
+        """Hosts under whose names another machine comes too early.  People are told."""
+        others = [rows[each.host_id] for each in arrivals if is_another_machine(rows.get(each.host_id), each)]
+        if not others:
+            return frozenset()
+        ids = [host.id for host in others]
+        there = await self.cloud.store.vms.find(any_of("host_id", ids))
+        coming = await self.cloud.store.vms.find(any_of("target_host_id", ids))
+        busy = {vm.host_id for vm in there} | {vm.target_host_id for vm in coming}
+        strangers = frozenset(host.id for host in others if host.state in LIVING or host.id in busy)
+        for host_id in strangers:
+            self.cloud.fleet.inbox.about(host_id).has_a_twin = True
+        return strangers
 
     async def _let_in(
         self, callers: Sequence[tuple[HostArrival, ...]], rows: Mapping[HostId, Host]
@@ -91,7 +111,14 @@ class HostGate:
             await reorient_pool(await self.cloud.store.pools.by_id(pool_id), self.cloud)
 
 
-def turned_away(arrivals: tuple[HostArrival, ...], rows: Mapping[HostId, Host]) -> TurnedAway | None:
+def is_another_machine(host: Host | None, arrival: HostArrival) -> bool:
+    """Where either has no number nobody can tell."""
+    return host is not None and bool(host.machine_id and arrival.machine_id) and host.machine_id != arrival.machine_id
+
+
+def turned_away(
+    arrivals: tuple[HostArrival, ...], rows: Mapping[HostId, Host], strangers: frozenset[HostId]
+) -> TurnedAway | None:
     for arrival in arrivals:
         host = rows.get(arrival.host_id)
         if host is None or host.removed is not None:
@@ -99,6 +126,9 @@ def turned_away(arrivals: tuple[HostArrival, ...], rows: Mapping[HostId, Host]) 
         if not speaks_for(arrival.agent_id, host):
             detail = f"agent {arrival.agent_id} does not speak for host {host.name}"
             return TurnedAway(code="unknown-host", detail=detail)
+        if host.id in strangers:
+            detail = f"host {host.name} is machine {host.machine_id}, which may live; this is {arrival.machine_id}"
+            return TurnedAway(code="another-machine", detail=detail)
     return None if arrivals else TurnedAway(code="unknown-host", detail="an agent must speak for a host")
 
 
@@ -123,4 +153,5 @@ def introduced(host: Host, arrival: HostArrival) -> Host:
         memory_mib=arrival.memory_mib,
         capabilities=arrival.capabilities,
         watchdog=arrival.watchdog,
+        machine_id=arrival.machine_id or host.machine_id,
     )

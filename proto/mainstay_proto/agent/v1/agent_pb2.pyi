@@ -743,6 +743,7 @@ class HostFacts(google.protobuf.message.Message):
     GUESTS_FIELD_NUMBER: builtins.int
     WATCHDOG_FIELD_NUMBER: builtins.int
     URL_FIELD_NUMBER: builtins.int
+    MACHINE_ID_FIELD_NUMBER: builtins.int
     host_id: builtins.str
     name: builtins.str
     hypervisor: builtins.str
@@ -755,6 +756,7 @@ class HostFacts(google.protobuf.message.Message):
     hypervisor_version: builtins.str
     watchdog: builtins.bool
     url: builtins.str
+    machine_id: builtins.str
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
@@ -776,8 +778,9 @@ class HostFacts(google.protobuf.message.Message):
         guests: collections.abc.Iterable[Global___GuestReport] | None = ...,
         watchdog: builtins.bool = ...,
         url: builtins.str = ...,
+        machine_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "capabilities", b"capabilities", "cpu_mhz", b"cpu_mhz", "cpu_sockets", b"cpu_sockets", "cpus", b"cpus", "guests", b"guests", "host_id", b"host_id", "hypervisor", b"hypervisor", "hypervisor_version", b"hypervisor_version", "ip", b"ip", "memory_mib", b"memory_mib", "name", b"name", "url", b"url", "watchdog", b"watchdog"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["boot_id", b"boot_id", "capabilities", b"capabilities", "cpu_mhz", b"cpu_mhz", "cpu_sockets", b"cpu_sockets", "cpus", b"cpus", "guests", b"guests", "host_id", b"host_id", "hypervisor", b"hypervisor", "hypervisor_version", b"hypervisor_version", "ip", b"ip", "machine_id", b"machine_id", "memory_mib", b"memory_mib", "name", b"name", "url", b"url", "watchdog", b"watchdog"]) -> None: ...
 
 Global___HostFacts: typing_extensions.TypeAlias = HostFacts
 
