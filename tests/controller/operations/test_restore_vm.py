@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mainstay_controller.domain.states import JobState, VmState, VolumeState
 from mainstay_controller.fleet.guest_spec import file_name
+from mainstay_controller.operations.journal import Level
 from mainstay_controller.operations.vms import restore_vm
 from mainstay_controller.store.port import eq
 from tests.kit.small_cloud import ANN, a_cloud
+from tests.kit.told_hosts import Say, failed
 from tests.kit.wishes import a_running_vm, a_stopped_vm, start
 
 
@@ -19,6 +21,21 @@ async def test_a_running_vm_runs_again_under_a_new_epoch_on_a_new_disk() -> None
         after = await here.vm(vm.id)
         assert job.state is JobState.SUCCEEDED, job.result
         assert (after.state, after.wanted_running, after.epoch) == (VmState.RUNNING, True, vm.epoch + 1)
+
+
+async def test_one_that_finds_no_host_to_run_on_again_is_down_and_not_wanted() -> None:
+    """Seed 101178: it stayed wanted, and nobody was to start it."""
+    async with a_cloud(hosts=1) as here:
+        vm = await a_running_vm(here)
+        here.host(1).twist("make", Say(failed("no-space")))
+
+        job = await here.run(await restore_vm.begin(vm.id, None, ANN, here.cloud))
+
+        after = await here.vm(vm.id)
+        [told] = await here.cloud.store.events.find(eq("type", "VM.RESTORE"), eq("level", Level.ERROR))
+        assert job.state is JobState.FAILED
+        assert (after.state, after.wanted_running) == (VmState.STOPPED, False)
+        assert "is restored, and does not run again" in told.description
 
 
 async def test_its_new_disk_is_a_file_that_no_late_removal_of_the_old_one_means() -> None:

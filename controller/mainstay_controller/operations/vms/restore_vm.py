@@ -17,7 +17,7 @@ from mainstay_controller.operations.jobs import Asker, JobRun
 from mainstay_controller.operations.living import living_template
 from mainstay_controller.operations.orders.choose_host import Wish
 from mainstay_controller.operations.storage.make_volumes import format_from, remove_file
-from mainstay_controller.operations.vms.start_vm import bring_up, want_running
+from mainstay_controller.operations.vms.start_vm import bring_up_or_give_up, want_running
 from mainstay_controller.operations.vms.stop_vm import bring_down
 from mainstay_controller.operations.vms.vm_jobs import begin_vm_job, living_vm, tell_end
 from mainstay_controller.store.port import LIVE, eq
@@ -45,7 +45,7 @@ async def work(run: JobRun) -> Vm:
         await run.reached(THROWN_AWAY, 50)
     vm = await run.cloud.store.vms.by_id(vm_id)
     if vm.wanted_running:
-        vm = await bring_up(vm.id, Wish(), run)
+        vm = await bring_up_or_give_up(vm.id, Wish(), run, EVENT, "is restored, and does not run again")
     await tell_end(EVENT, f"VM {vm.name} is restored", vm, run, run.cloud.store)
     return vm
 

@@ -75,20 +75,25 @@ async def begin_within(store: Store, vm: Vm, wish: Wish, asker: Asker, cloud: Cl
 
 async def work(run: JobRun) -> Vm:
     vm = await want_running(VmId(run.job.instance_id), True, run)
-    try:
-        vm = await bring_up(vm.id, wish_of(run.job), run)
-    except NotWanted:
-        raise  # the stop that is next in line finishes it
-    except OperationError as error:
-        vm = await give_up(vm.id, run, VmEvent.OPERATION_FAILED, str(error))
-        await tell_end(EVENT, f"VM {vm.name} is not started: {error}", vm, run, run.cloud.store, level=Level.ERROR)
-        raise
+    vm = await bring_up_or_give_up(vm.id, wish_of(run.job), run, EVENT, "is not started")
     await run.cloud.journal.resolve(run.cloud.store, alert_key(vm))
     host = await run.cloud.store.hosts.get(vm.host_id) if vm.host_id else None
     lacks = what_it_lacks(vm, host) if host else ""
     level = Level.WARN if lacks else Level.INFO
     await tell_end(EVENT, f"VM {vm.name} is started{lacks}", vm, run, run.cloud.store, level=level)
     return vm
+
+
+async def bring_up_or_give_up(vm_id: VmId, wish: Wish, run: JobRun, event: str, failure: str) -> Vm:
+    """As `bring_up`; a VM that does not come up is wanted no longer, and the event tells its user, as `failure`, what became of it."""
+    try:
+        return await bring_up(vm_id, wish, run)
+    except NotWanted:
+        raise  # the stop that is next in line finishes it
+    except OperationError as error:
+        vm = await give_up(vm_id, run, VmEvent.OPERATION_FAILED, str(error))
+        await tell_end(event, f"VM {vm.name} {failure}: {error}", vm, run, run.cloud.store, level=Level.ERROR)
+        raise
 
 
 async def bring_up(vm_id: VmId, wish: Wish, run: JobRun) -> Vm:
