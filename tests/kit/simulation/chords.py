@@ -170,6 +170,13 @@ def agents_dial_a_controller_that_stands_still(scene: Scene) -> Iterator[Happeni
     yield struck(faults.controller_stopped, replace(after(scene, 2, 4), controllers=(stands,)), 8, 10)
 
 
+def a_copy_comes_as_its_host_is_not_heard(scene: Scene) -> Iterator[Happening]:
+    """Whose guests run on."""
+    host = about(scene, scene.host())
+    yield struck(scene.chance.choice((faults.host_cut_off, faults.agent_stopped)), host, 8, 20)
+    yield struck(faults.a_copy_comes, after(host, -3, 5), 15, 25)
+
+
 # --- storage --------------------------------------------------------------------------------------------------------------
 
 
@@ -492,6 +499,7 @@ CHORDS: Mapping[str, Chord] = {
             fence_policies=("fence",),
             is_harmless=True,
         ),
+        Chord(draw=a_copy_comes_as_its_host_is_not_heard, controllers=(1, 2, 3), is_harmless=True),
         Chord(draw=pool_hangs_for_some),
         Chord(draw=the_pool_stands_still_for_all, is_harmless=True),
         Chord(draw=controllers_come_back_to_a_database_that_crawls, fence_policies=("fence",), is_harmless=True),

@@ -41,6 +41,8 @@ TELL_SECONDS = 2.0  # as mainstay_controller.rpc.peers
 ANSWER_MARGIN_SECONDS = 2.0
 EXPECTED_ENDS = (Superseded, Unreachable, OutcomeUnknown)
 ADDRESS = "{}:8250"
+COPY_OF = "copy of "
+"""So begins the name of a machine that shows the identity of another."""
 
 
 class WireRelay:
@@ -179,7 +181,8 @@ class ControllerHost:
         sessions = self._sessions(cloud)
 
         async def serve(stream: Stream[Down, Up]) -> None:
-            await sessions.serve(certificate_of(cast(TcpStream[Down, Up], stream).peer.node.name), stream)
+            caller = cast(TcpStream[Down, Up], stream).peer.node.name
+            await sessions.serve(certificate_of(caller.removeprefix(COPY_OF)), stream)
 
         self._network.listen(self.name, process, serve)
         self.cloud = cloud

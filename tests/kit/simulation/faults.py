@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mainstay_agent.drivers.simulated.bmc import Manner
 from mainstay_agent.drivers.simulated.host import StorageCondition
+from tests.kit.simulation import copies as copies_of_hosts
 from tests.kit.simulation.database import Trouble
 from tests.kit.simulation.leases import SlotTrouble
 from tests.kit.simulation.loop import Process
@@ -403,6 +404,17 @@ def leased_killed(scene: Scene) -> Happening:
 def _kill(process: Process | None) -> None:
     if process is not None and process.alive:
         process.kill()
+
+
+def a_copy_comes(scene: Scene) -> Happening:
+    """Of a host's disks, in another machine."""
+    host = scene.host()
+    copies: list[Process] = []
+    return scene.lasts(
+        f"a copy of {host} is booted",
+        lambda cloud: copies.append(copies_of_hosts.begin(cloud, host)),
+        lambda _cloud: copies.pop().kill(),
+    )
 
 
 def controller_stopped(scene: Scene) -> Happening:

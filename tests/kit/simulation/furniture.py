@@ -57,6 +57,7 @@ def facts_of(name: str) -> HostFacts:
         cpu_mhz=2000,
         memory_mib=16384,
         url=f"sim://{name}",
+        machine_id=f"machine of {name}",
     )
 
 

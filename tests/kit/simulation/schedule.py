@@ -49,6 +49,7 @@ ALPHABET: Mapping[Letter, int] = {
     faults.leased_stopped: 4,
     faults.agent_killed: 3,
     faults.leased_killed: 3,
+    faults.a_copy_comes: 1,
     faults.controller_stopped: 3,
     faults.controller_killed: 4,
     faults.controller_dies_at_a_call: 4,

@@ -22,6 +22,7 @@ from mainstay_controller.fleet import commands, fleet, verbs
 from mainstay_controller.fleet.holds import Holds
 from mainstay_controller.fleet.news import Inbox
 from mainstay_controller.fleet.outcome import Done, Failed, Unknown
+from mainstay_controller.operations.hosts import admit_host
 from mainstay_controller.operations.maintenance import drain_host
 from mainstay_controller.operations.orders import ask_again, start_orders
 from mainstay_controller.operations.recovery import (
@@ -463,6 +464,10 @@ def sessions_of_the_dead_go_on(plant: Planter) -> None:
     plant.put(fleet.Fleet, "drop_session", lambda self, host_id, reason: None)
 
 
+def whoever_shows_the_name_is_the_machine(plant: Planter) -> None:
+    plant.put(admit_host, "is_another_machine", lambda host, arrival: False)
+
+
 def silence_is_done(plant: Planter) -> None:
     def unanswered(command_id: str, code: str, why: str) -> Any:
         return CommandResult(command_id=command_id, state=RunState.DONE)
@@ -558,6 +563,7 @@ CATALOGUE = {
         (a_host_need_not_let_go_of_a_disk, "disks_come_and_go_while_their_guests_move"),
     ),
     "session": (
+        (whoever_shows_the_name_is_the_machine, "a_copy_comes_as_its_host_is_not_heard"),
         (sessions_of_the_dead_go_on, "poisoned_while_its_agent_stands_still"),
         (silence_is_done, "users_stop_what_cannot_be_reached"),
         (the_next_controller_knows_of_no_holds, "held_then_cut_off_as_the_controller_dies"),
